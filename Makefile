@@ -1,0 +1,52 @@
+# Options: MIN_COVERAGE= measures no coverage; JOBS is the number of test
+# processes; TESTS picks tests, and takes any further argument of pytest.
+MIN_COVERAGE ?= 90
+JOBS ?= 2
+TESTS ?=
+BIN := .venv/bin
+LINT := .venv-lint/bin
+
+.PHONY: help train test coverage lint format bench clean venv venv-lint
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make train     learn the green bowl task: runs/quickstart'
+	@echo 'make test      run every test, and hold line coverage at 90%'
+	@echo 'make coverage  the same, and list the lines no test reached'
+	@echo 'make lint      style and types'
+	@echo 'make format    format the code in place'
+	@echo 'make bench     measure speed'
+	@echo 'make clean     delete what builds and tests left; keeps runs'
+
+train: venv
+	$(BIN)/awopt-train --gin_file run/quickstart.gin \
+	  --root_dir runs/quickstart
+
+test: venv
+	$(BIN)/python -m pytest -n $(JOBS) \
+	  $(if $(MIN_COVERAGE),--cov --cov-fail-under=$(MIN_COVERAGE)) $(TESTS)
+
+coverage: venv
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term-missing $(TESTS)
+
+lint: venv-lint
+	$(LINT)/ruff check .
+	$(LINT)/ruff format --check .
+	$(LINT)/mypy
+
+format: venv-lint
+	$(LINT)/ruff check --fix .
+	$(LINT)/ruff format .
+
+bench: venv
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf build dist *.egg-info .coverage* htmlcov .*_cache
+	find awopt_agent data tests -name __pycache__ -prune -exec rm -rf {} +
+
+venv:
+	@bash .ci/venv run
+
+venv-lint:
+	@bash .ci/venv lint

@@ -1,0 +1,1 @@
+"""Demonstrations: reading, checking, recording and writing RLDS data."""

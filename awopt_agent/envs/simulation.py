@@ -1,0 +1,136 @@
+"""The one PyBullet client of an environment: time, contacts and cameras.
+
+Every other module of `envs/` reaches physics through a `Simulation`, so the
+engine's settings, and the traps they avoid, stand in this file alone.
+"""
+
+import contextlib
+import dataclasses
+import os
+import sys
+
+import numpy as np
+
+__all__ = ['Camera', 'Simulation']
+
+
+@contextlib.contextmanager
+def _quiet_terminal():
+  """Hides what a C library prints on file descriptors 1 and 2."""
+  sys.stdout.flush()
+  sys.stderr.flush()
+  saved = [os.dup(1), os.dup(2)]
+  null = os.open(os.devnull, os.O_WRONLY)
+  try:
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    yield
+  finally:
+    os.dup2(saved[0], 1)
+    os.dup2(saved[1], 2)
+    for descriptor in (*saved, null):
+      os.close(descriptor)
+
+
+with _quiet_terminal():  # PyBullet prints its build time when imported.
+  import pybullet
+  import pybullet_data
+  from pybullet_utils import bullet_client
+
+
+@dataclasses.dataclass(frozen=True)
+class Camera:
+  """A pinhole camera.
+
+  Attributes:
+    eye_m: Position `[3]`, metres.
+    target_m: Point `[3]` in the middle of the picture, metres.
+    width: Picture width, pixels.
+    height: Picture height, pixels.
+    field_of_view_deg: Vertical field of view, degrees.
+  """
+
+  eye_m: tuple[float, float, float] = (1.25, 0.55, 0.60)
+  target_m: tuple[float, float, float] = (0.53, 0.0, 0.16)
+  width: int = 320
+  height: int = 240
+  field_of_view_deg: float = 42.0
+
+
+class Simulation:
+  """A private PyBullet world with repeatable physics.
+
+  Equal calls in equal order give equal states, bit for bit, whatever was
+  simulated before `reset_to`.
+  """
+
+  physics_hz = 240
+
+  def __init__(self, *, solver_iterations: int = 20):
+    with _quiet_terminal():  # It prints its empty command line.
+      self.client = bullet_client.BulletClient(pybullet.DIRECT)
+    self.client.setAdditionalSearchPath(pybullet_data.getDataPath())
+    self.client.setTimeStep(1.0 / self.physics_hz)
+    self.client.setGravity(0, 0, -9.81)
+    # Without deterministic pairs an episode depends on the one before it,
+    # even after a restored state.
+    self.client.setPhysicsEngineParameter(
+      numSolverIterations=solver_iterations,
+      deterministicOverlappingPairs=1,
+    )
+
+  def step(self, count: int) -> None:
+    """Advances time by `count` steps of 1/240 s."""
+    for _ in range(count):
+      self.client.stepSimulation()
+
+  def save(self) -> int:
+    """Keeps the present state of all bodies in memory; returns its id."""
+    return self.client.saveState()
+
+  def reset_to(self, state_id: int) -> None:
+    """Goes back to a state that `save` returned."""
+    self.client.restoreState(state_id)
+
+  def pose(self, body: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a body's position `[3]` (m) and quaternion `[4]` (xyzw)."""
+    position, quaternion = self.client.getBasePositionAndOrientation(body)
+    return np.array(position), np.array(quaternion)
+
+  def place(self, body: int, position_m, yaw_rad: float = 0.0) -> None:
+    """Puts a body, upright and at rest."""
+    quaternion = self.client.getQuaternionFromEuler((0, 0, yaw_rad))
+    self.client.resetBasePositionAndOrientation(
+      body, list(position_m), quaternion
+    )
+    self.client.resetBaseVelocity(body, (0, 0, 0), (0, 0, 0))
+
+  def speed(self, body: int) -> float:
+    """Returns a body's linear speed, m/s."""
+    return float(np.linalg.norm(self.client.getBaseVelocity(body)[0]))
+
+  def render(self, camera: Camera) -> np.ndarray:
+    """Returns a picture, uint8 `[height, width, 3]`."""
+    view = self.client.computeViewMatrix(
+      camera.eye_m, camera.target_m, (0, 0, 1)
+    )
+    projection = self.client.computeProjectionMatrixFOV(
+      camera.field_of_view_deg, camera.width / camera.height, 0.05, 4.0
+    )
+    _, _, rgba, _, _ = self.client.getCameraImage(
+      camera.width,
+      camera.height,
+      view,
+      projection,
+      lightDirection=(0.6, 0.5, 1.5),
+      shadow=1,
+      renderer=pybullet.ER_TINY_RENDERER,
+    )
+    pixels = np.asarray(rgba, np.uint8)
+    return pixels.reshape(camera.height, camera.width, 4)[..., :3].copy()
+
+  def close(self) -> None:
+    """Ends the client. Calling it again does nothing."""
+    if self.client is not None:
+      self.client.disconnect()
+      self.client = None

@@ -1,0 +1,178 @@
+"""The cross-entropy method: maximises a score over action vectors.
+
+It knows no policy and no network; whatever scores `[B, N, A]` candidates can
+be maximised. Source: QT-Opt (arXiv:1806.10293) section 4.2.
+"""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+
+__all__ = ['CemConfig', 'CemResult', 'maximize']
+
+# Share of a group's probability that is spread evenly after each round, so
+# that no value of a discrete action is lost for good.
+_SMOOTHING = 0.05
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class CemConfig:
+  """How hard CEM searches; the defaults are QT-Opt's.
+
+  Attributes:
+    samples: N, candidates in each round.
+    elites: M, best candidates that the next round is fitted to.
+    rounds: Number of rounds.
+    initial_std: Standard deviation of the first round, in the units of the
+      codec ([-1, 1]).
+    min_std: Floor of the fitted standard deviation, same units.
+  """
+
+  samples: int = 64
+  elites: int = 6
+  rounds: int = 2
+  initial_std: float = 1.0
+  min_std: float = 0.02
+
+  def __post_init__(self):
+    if not 1 <= self.elites <= self.samples:
+      raise ValueError(
+        f'CemConfig.elites must be in 1..samples ({self.samples}), got '
+        f'{self.elites}.'
+      )
+    if self.rounds < 1:
+      raise ValueError(f'CemConfig.rounds must be >= 1, got {self.rounds}.')
+    if self.initial_std <= 0 or self.min_std < 0:
+      raise ValueError(
+        'CemConfig.initial_std must be > 0 and min_std >= 0, got '
+        f'{self.initial_std} and {self.min_std}.'
+      )
+
+
+class CemResult(NamedTuple):
+  """The best candidate of all rounds.
+
+  Attributes:
+    action: `[B, A]`.
+    score: `[B]`.
+  """
+
+  action: tf.Tensor
+  score: tf.Tensor
+
+
+class _Proposal(NamedTuple):
+  """Where the next candidates are drawn: `[B, 1, C]`, `[B, 1, K]` each."""
+
+  mean: tf.Tensor
+  std: tf.Tensor
+  probabilities: Sequence[tf.Tensor]
+
+
+def maximize(
+  score_fn: Callable[[tf.Tensor], tf.Tensor],
+  *,
+  batch_size: int | tf.Tensor,
+  continuous_size: int,
+  discrete_sizes: Sequence[int],
+  seed: tf.Tensor,
+  config: CemConfig,
+  candidate: tf.Tensor | None = None,
+) -> CemResult:
+  """Searches for the action of the highest score.
+
+  All rows of the batch share their random numbers, so a row's result does
+  not depend on the rows beside it.
+
+  Args:
+    score_fn: Maps `[B, N, A]` candidates to `[B, N]` scores.
+    batch_size: B.
+    continuous_size: Number of leading continuous entries of an action, each
+      in [-1, 1].
+    discrete_sizes: Length of each one-hot group after them.
+    seed: int32 `[2]`; equal seeds give equal results.
+    config: Sizes of the search.
+    candidate: `[B, A]` action that competes once, at the end, with the best
+      of all rounds; None for none.
+
+  Returns:
+    The best action seen in any round, or the candidate where it scores
+    higher; ties go to what was seen first.
+
+  Source: AW-Opt (arXiv:2111.05424) section 4.4 for the candidate.
+  """
+  proposal = _Proposal(
+    mean=tf.zeros([batch_size, 1, continuous_size]),
+    std=tf.fill([batch_size, 1, continuous_size], config.initial_std),
+    probabilities=[
+      tf.fill([batch_size, 1, size], 1.0 / size) for size in discrete_sizes
+    ],
+  )
+  best = None
+  for index in range(config.rounds):
+    seed_of_round = tf.random.experimental.stateless_fold_in(seed, index)
+    actions = _sample(proposal, config.samples, seed_of_round)
+    scores = score_fn(actions)
+    values, indices = tf.math.top_k(scores, config.elites)
+    elites = tf.gather(actions, indices, batch_dims=1)
+    best = _better(best, CemResult(elites[:, 0], values[:, 0]))
+    if index + 1 < config.rounds:
+      proposal = _fit(elites, continuous_size, discrete_sizes, config)
+  if candidate is not None:
+    score = score_fn(candidate[:, tf.newaxis, :])[:, 0]
+    best = _better(best, CemResult(candidate, score))
+  return best
+
+
+def _sample(proposal: _Proposal, count: int, seed: tf.Tensor) -> tf.Tensor:
+  """Draws `[B, N, A]` candidates."""
+  seeds = tf.random.experimental.stateless_split(
+    seed, 1 + len(proposal.probabilities)
+  )
+  width = proposal.mean.shape[-1]
+  noise = tf.random.stateless_normal([1, count, width], seeds[0])
+  continuous = tf.clip_by_value(
+    proposal.mean + proposal.std * noise, -1.0, 1.0
+  )
+  groups = []
+  for index, probabilities in enumerate(proposal.probabilities):
+    size = probabilities.shape[-1]
+    uniform = tf.random.stateless_uniform(
+      [1, count, size], seeds[index + 1], minval=1e-7, maxval=1.0
+    )
+    # Gumbel's trick draws from the distribution by an argmax.
+    gumbel = -tf.math.log(-tf.math.log(uniform))
+    chosen = tf.argmax(tf.math.log(probabilities) + gumbel, axis=-1)
+    groups.append(tf.one_hot(chosen, size))
+  return tf.concat([continuous, *groups], axis=-1)
+
+
+def _fit(elites, continuous_size, discrete_sizes, config) -> _Proposal:
+  """Fits the next round's proposal to the elites `[B, M, A]`."""
+  continuous, *groups = tf.split(
+    elites, [continuous_size, *discrete_sizes], axis=-1
+  )
+  mean, variance = tf.nn.moments(continuous, axes=[1], keepdims=True)
+  return _Proposal(
+    mean=mean,
+    std=tf.maximum(tf.sqrt(variance), config.min_std),
+    probabilities=[
+      (1 - _SMOOTHING) * tf.reduce_mean(group, axis=1, keepdims=True)
+      + _SMOOTHING / size
+      for group, size in zip(groups, discrete_sizes, strict=True)
+    ],
+  )
+
+
+def _better(old: CemResult | None, new: CemResult) -> CemResult:
+  if old is None:
+    return new
+  wins = new.score > old.score
+  return CemResult(
+    action=tf.where(wins[:, tf.newaxis], new.action, old.action),
+    score=tf.where(wins, new.score, old.score),
+  )

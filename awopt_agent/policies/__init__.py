@@ -1,0 +1,1 @@
+"""Policies: the actor, CEM on the critic, and mixtures of both."""

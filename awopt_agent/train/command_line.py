@@ -1,0 +1,43 @@
+"""How a program takes its flags and ends: one clear line, never a traceback."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+__all__ = ['Parser', 'one_line_errors']
+
+
+class Parser(argparse.ArgumentParser):
+  """Reports bad usage in one line, with exit code 2."""
+
+  def error(self, message):
+    """Ends the program."""
+    self.exit(2, f'{self.prog}: {message}; see {self.prog} --help.\n')
+
+
+@contextlib.contextmanager
+def one_line_errors(program: str) -> Iterator[None]:
+  """Turns what a user can mend into one line on stderr and exit code 1.
+
+  SIGTERM becomes an exit (code 143) that runs all `finally` blocks.
+
+  Args:
+    program: Its name, which begins the line.
+  """
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+  try:
+    yield
+    sys.stdout.flush()
+  except BrokenPipeError:
+    # The reader of our output, such as head, had enough. Python's own last
+    # flush must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  except (ValueError, OSError) as error:
+    # Gin adds lines of its own below the first.
+    first = next(iter(str(error).splitlines()), type(error).__name__)
+    sys.exit(f'{program}: {first}')
+  except KeyboardInterrupt:
+    sys.exit(f'{program}: interrupted.')

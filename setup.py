@@ -1,0 +1,118 @@
+"""Builds the distribution: the package, its gin files and its data sets."""
+
+import platform
+import sys
+
+# Before any import that an old Python lacks, so that this line is what it says.
+if sys.version_info[:2] != (3, 11):
+  sys.exit(
+    'awopt-agent needs Python 3.11 (TensorFlow 2.15 and tf-agents 0.19 '
+    'resolve on no other), but this is Python {}: install Python 3.11 and '
+    'run python3.11 -m pip.'.format(platform.python_version())
+  )
+if (platform.system(), platform.machine()) != ('Linux', 'x86_64'):
+  sys.exit(
+    'awopt-agent needs Linux on x86-64 (dm-reverb has wheels for no other '
+    'platform), but this is {} on {}: use such a machine, or a container '
+    'of platform linux/amd64.'.format(platform.system(), platform.machine())
+  )
+
+import pathlib  # noqa: E402
+import re  # noqa: E402
+import shutil  # noqa: E402
+
+import setuptools  # noqa: E402
+from setuptools.command import build_py  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent
+RESOURCES = ('gin', 'data')
+
+CORE = [
+  'dm-reverb~=0.14.0',
+  'gin-config>=0.5.0',
+  'numpy<2',
+  # 22 and later need NumPy 2, which TensorFlow 2.15 does not take.
+  'pyarrow<22',
+  'protobuf<5',
+  'pybullet>=3.2.7',
+  'rlds>=0.1.8',
+  # 82 dropped pkg_resources, which TensorBoard 2.15 imports.
+  'setuptools<82',
+  'tensorflow~=2.15.0',
+  'tensorflow-datasets>=4.9.4',
+  # 1.17 and later need protobuf 5.
+  'tensorflow-metadata<1.17',
+  'tf-agents==0.19.0',
+  'tqdm',
+]
+VIDEO = ['imageio[ffmpeg]', 'pillow']
+PLOTS = ['matplotlib']
+DEV = [
+  'packaging',
+  'pytest',
+  'pytest-cov',
+  'pytest-timeout',
+  'pytest-xdist',
+  'wheel',
+]
+
+
+class BuildPy(build_py.build_py):
+  """Also copies the folders that stand beside the package into it."""
+
+  def run(self):
+    """Builds as usual, then copies; an editable install reads in place."""
+    super().run()
+    if self.editable_mode:
+      return
+    target = pathlib.Path(self.build_lib, 'awopt_agent', '_resources')
+    shutil.rmtree(target, ignore_errors=True)
+    for name in RESOURCES:
+      if (ROOT / name).is_dir():
+        shutil.copytree(
+          ROOT / name,
+          target / name,
+          ignore=shutil.ignore_patterns('__pycache__', '*.pyc', '.*'),
+        )
+
+
+def version():
+  """Reads the version as text: importing it would need TensorFlow."""
+  text = (ROOT / 'awopt_agent' / '__init__.py').read_text(encoding='utf-8')
+  return re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE).group(1)
+
+
+def long_description():
+  """Returns the README, which a bare source tree may lack."""
+  readme = ROOT / 'README.md'
+  return readme.read_text(encoding='utf-8') if readme.exists() else ''
+
+
+setuptools.setup(
+  name='awopt-agent',
+  version=version(),
+  description=(
+    'AW-Opt for TF-Agents: robot skills from demonstrations, improved by '
+    'practice.'
+  ),
+  long_description=long_description(),
+  long_description_content_type='text/markdown',
+  license='Apache-2.0',
+  python_requires='==3.11.*',
+  packages=setuptools.find_packages(include=['awopt_agent', 'awopt_agent.*']),
+  cmdclass={'build_py': BuildPy},
+  install_requires=CORE,
+  extras_require={
+    'dev': DEV + VIDEO + PLOTS,
+    'plots': PLOTS,
+    'video': VIDEO,
+  },
+  entry_points={
+    'console_scripts': [
+      'awopt-train = awopt_agent.train.train:main',
+      'awopt-evaluate = awopt_agent.train.evaluate:main',
+      'awopt-export = awopt_agent.train.export:main',
+      'awopt-demos = awopt_agent.train.demos_cli:main',
+    ],
+  },
+)
