@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
-from tf_agents.trajectories import trajectory as trajectory_lib
 
 from awopt_agent import structs
 from awopt_agent.learning import action_codec
@@ -33,6 +32,8 @@ class CriticConfig:
 
   Attributes:
     learning_rate: Of Adam.
+    weight_decay: Of AdamW: each step shrinks the weights by this share of the
+      learning rate. Few successes are learnt by heart without it.
     gamma: Our discount factor; the environment's discount comes on top.
     tau: Share of the critic that its first target takes over at each step.
     lag: Learner steps between copies of the first target into the second;
@@ -41,7 +42,8 @@ class CriticConfig:
     use_candidate: Whether the actor's action competes in the target.
   """
 
-  learning_rate: float = 3e-4
+  learning_rate: float = 1e-3
+  weight_decay: float = 0.0
   gamma: float = 0.95
   tau: float = 0.01
   lag: int = 100
@@ -71,6 +73,7 @@ class ActorConfig:
 
   Attributes:
     learning_rate: Of Adam.
+    weight_decay: Of AdamW, as the critic's.
     temperature: Advantage, in return units, that multiplies a weight by e.
     max_weight: Upper clip of a weight.
     baseline_samples: K, actions whose mean value is the baseline of the
@@ -78,7 +81,8 @@ class ActorConfig:
     success_filter: Whether only transitions of successful episodes count.
   """
 
-  learning_rate: float = 3e-4
+  learning_rate: float = 1e-3
+  weight_decay: float = 0.0
   temperature: float = 0.05
   max_weight: float = 20.0
   baseline_samples: int = 1
@@ -130,10 +134,12 @@ class _Batch(NamedTuple):
   Attributes:
     observation: Nest of `[B, ...]`.
     action: `[B, A]`.
-    reward: `[B, n]`.
-    discount: `[B, n]`.
-    next_observation: Nest of `[B, ...]`.
+    reward: `[B, n]`; 0 past the episode's end.
+    discount: `[B, n]`, ours times the environment's; 1 past the end.
+    next_observation: Nest of `[B, ...]`, n steps later or at the end.
     success: bool `[B]`.
+    valid: float `[B]`, 0 where the first step is an episode's last, after
+      which a buffer of whole trajectories goes on with the next episode.
   """
 
   observation: Any
@@ -142,6 +148,7 @@ class _Batch(NamedTuple):
   discount: tf.Tensor
   next_observation: Any
   success: tf.Tensor
+  valid: tf.Tensor
 
 
 @gin.configurable(
@@ -154,7 +161,7 @@ class AwOptAgent(tf_agent.TFAgent):
   the actor's candidate compete. The actor learns from successful episodes
   alone, weighted by advantage. Practice is run by CEM or by the actor.
 
-  Trains on `structs.Experience`: trajectories `[B, 2]` with a label on each
+  Trains on `structs.Experience`: trajectories `[B, n + 1]` with a label on each
   step; `experience.labelling` makes them in a loop of your own.
   """
 
@@ -170,6 +177,7 @@ class AwOptAgent(tf_agent.TFAgent):
     target_cem: cem.CemConfig | None = None,
     policy_cem: cem.CemConfig | None = None,
     exploration: exploration_lib.ExplorationConfig | None = None,
+    n_step: int = 1,
     train_step_counter: tf.Variable | None = None,
     seed: int = 0,
   ):
@@ -187,12 +195,15 @@ class AwOptAgent(tf_agent.TFAgent):
       target_cem: Search in the Bellman target.
       policy_cem: Search of the policies.
       exploration: How practice explores.
+      n_step: n, rewards in a target before the critic's value.
       train_step_counter: int64 scalar, counted up by each training step.
       seed: Of weights and of chance in training and practice.
 
     Raises:
-      ValueError: If an action has no finite bounds.
+      ValueError: If an action has no finite bounds, or `n_step < 1`.
     """
+    if n_step < 1:
+      raise ValueError(f'AwOptAgent.n_step must be >= 1, got {n_step}.')
     self._critic_config = critic or CriticConfig()
     self._actor_config = actor or ActorConfig()
     self._target_cem = target_cem or cem.CemConfig()
@@ -242,7 +253,7 @@ class AwOptAgent(tf_agent.TFAgent):
       action_spec,
       policy=self.cem_with_candidate_policy,
       collect_policy=collect_policy,
-      train_sequence_length=2,
+      train_sequence_length=n_step + 1,
       training_data_spec=structs.Experience(
         trajectory=collect_policy.trajectory_spec, label=label_spec()
       ),
@@ -286,48 +297,52 @@ class AwOptAgent(tf_agent.TFAgent):
 
   def _loss(self, experience, weights=None, training=False):
     batch = self._to_batch(experience)
-    target, candidate_won = self._bellman_target(batch)
-    features = self._critic.encode(batch.observation)
-    score = self._critic.score(features, batch.action[:, tf.newaxis])[:, 0]
-    per_transition = self._critic_loss_fn(score, target)
+    importance = batch.valid
     if weights is not None:
-      per_transition *= weights
-    critic_loss = tf.reduce_mean(per_transition)
-
-    advantage, weight, log_prob = self._actor_terms(batch)
-    keep = batch.success
-    if not self._actor_config.success_filter:
-      keep = tf.ones_like(batch.success)
-    if weights is not None:
-      weight *= weights
-    actor_loss = losses.actor_loss(log_prob, weight, keep)
-    kept = tf.cast(keep, tf.float32)
+      importance *= weights
+    critic_loss, critic_terms = self._critic_terms(batch, importance)
+    actor_loss, actor_terms = self._actor_terms(batch, importance)
     info = AwOptInfo(
       critic_loss=critic_loss,
       actor_loss=actor_loss,
-      target=tf.reduce_mean(target),
-      value=tf.reduce_mean(self._value(score)),
-      advantage=tf.reduce_mean(advantage),
-      weight=tf.math.divide_no_nan(
-        tf.reduce_sum(weight * kept), tf.reduce_sum(kept)
-      ),
-      success_share=tf.reduce_mean(tf.cast(batch.success, tf.float32)),
-      candidate_share=tf.reduce_mean(tf.cast(candidate_won, tf.float32)),
+      success_share=_mean(tf.cast(batch.success, tf.float32), batch.valid),
+      **critic_terms,
+      **actor_terms,
     )
     return tf_agent.LossInfo(critic_loss + actor_loss, info)
 
   def _to_batch(self, experience: structs.Experience) -> _Batch:
-    steps = experience.trajectory
+    steps, label = experience
     first = lambda nest: tf.nest.map_structure(lambda x: x[:, 0], nest)
-    last = lambda nest: tf.nest.map_structure(lambda x: x[:, -1], nest)
+    same = label.episode_id == label.episode_id[:, :1]
+    live = tf.cast((same & (label.step < label.length))[:, :-1], tf.float32)
+    discount = self._critic_config.gamma * steps.discount[:, :-1]
+    after = tf.cast(tf.reduce_sum(live, axis=1), tf.int32)
     return _Batch(
       observation=first(steps.observation),
       action=self._codec.encode(first(steps.action)),
-      reward=steps.reward[:, :-1],
-      discount=steps.discount[:, :-1],
-      next_observation=last(steps.observation),
-      success=experience.label.success[:, 0],
+      reward=steps.reward[:, :-1] * live,
+      discount=discount * live + (1.0 - live),
+      next_observation=tf.nest.map_structure(
+        lambda x: tf.gather(x, after, batch_dims=1), steps.observation
+      ),
+      success=label.success[:, 0],
+      valid=live[:, 0],
     )
+
+  def _critic_terms(self, batch: _Batch, importance: tf.Tensor):
+    """Returns the critic's loss, and its other terms by name."""
+    target, candidate_won = self._bellman_target(batch)
+    features = self._critic.encode(batch.observation)
+    score = self._critic.score(features, batch.action[:, tf.newaxis])[:, 0]
+    loss = tf.reduce_mean(importance * self._critic_loss_fn(score, target))
+    return loss, {
+      'target': _mean(target, batch.valid),
+      'value': _mean(self._value(score), batch.valid),
+      'candidate_share': _mean(
+        tf.cast(candidate_won, tf.float32), batch.valid
+      ),
+    }
 
   def _bellman_target(self, batch: _Batch) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns targets `[B]` and where the actor's candidate won, bool `[B]`."""
@@ -351,40 +366,47 @@ class AwOptAgent(tf_agent.TFAgent):
         best.action[:, tf.newaxis],
       )[:, 0]
       value = tf.minimum(value, self._value(lagged))
-    target = targets.n_step_target(
-      batch.reward, batch.discount, value, gamma=config.gamma
-    )
+    target = targets.n_step_target(batch.reward, batch.discount, value)
     won = tf.zeros_like(batch.success)
     if candidate is not None:
       won = tf.reduce_all(best.action == candidate, axis=-1)
     return target, won
 
-  def _actor_terms(
-    self, batch: _Batch
-  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns advantages, weights and log-likelihoods, `[B]` each."""
+  def _actor_terms(self, batch: _Batch, importance: tf.Tensor):
+    """Returns the actor's loss, and its other terms by name."""
     config = self._actor_config
     distribution = self._actor.distribution(
       self._actor.encode(batch.observation)
     )
-    if config.baseline_samples:
-      own = distribution.sample(
-        config.baseline_samples, self._training_seed()
-      )
-    else:
-      own = distribution.mode()[:, tf.newaxis]
-    features = self._target.encode(batch.observation)
-    actions = tf.concat([batch.action[:, tf.newaxis], own], axis=1)
-    values = self._value(self._target.score(features, actions))
-    q_logged = tf.stop_gradient(values[:, 0])
-    q_actor = tf.stop_gradient(tf.reduce_mean(values[:, 1:], axis=1))
+    q_logged, q_actor = self._values_for_advantage(batch, distribution)
     weight = losses.advantage_weights(
       q_logged,
       q_actor,
       temperature=config.temperature,
       max_weight=config.max_weight,
     )
-    return q_logged - q_actor, weight, distribution.log_prob(batch.action)
+    keep = batch.valid > 0
+    if config.success_filter:
+      keep &= batch.success
+    log_prob = distribution.log_prob(batch.action)
+    loss = losses.actor_loss(log_prob, weight * importance, keep)
+    return loss, {
+      'advantage': _mean(q_logged - q_actor, batch.valid),
+      'weight': _mean(weight, tf.cast(keep, tf.float32)),
+    }
+
+  def _values_for_advantage(self, batch: _Batch, distribution):
+    """Returns the target critic's values `[B]` of logged and own actions."""
+    samples = self._actor_config.baseline_samples
+    if samples:
+      own = distribution.sample(samples, self._training_seed())
+    else:
+      own = distribution.mode()[:, tf.newaxis]
+    actions = tf.concat([batch.action[:, tf.newaxis], own], axis=1)
+    values = self._value(
+      self._target.score(self._target.encode(batch.observation), actions)
+    )
+    return values[:, 0], tf.reduce_mean(values[:, 1:], axis=1)
 
   def _critic_loss_fn(self, score, target):
     if self._critic_config.loss == 'cross_entropy':
@@ -405,8 +427,11 @@ class AwOptAgent(tf_agent.TFAgent):
     config = self._critic_config
     for source, target in zip(self._critic.variables, self._target.variables):
       target.assign_add(config.tau * (source - target))
-    if config.lag and self.train_step_counter % config.lag == 0:
-      _copy(self._target, self._lagged)
+    if not config.lag:
+      return
+    due = tf.equal(self.train_step_counter % config.lag, 0)
+    for target, lagged in zip(self._target.variables, self._lagged.variables):
+      lagged.assign(tf.where(due, target, lagged))
 
   def _summarize(self, info: AwOptInfo) -> None:
     for name, value in info._asdict().items():
@@ -427,10 +452,18 @@ def label_spec() -> structs.EpisodeLabel:
   )
 
 
-def _adam(config, network) -> tf.keras.optimizers.Optimizer:
-  optimizer = tf.keras.optimizers.Adam(
-    config.learning_rate, jit_compile=False
+def _mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+  """Returns the weighted mean of `[B]` values; 0 where no weight is."""
+  return tf.math.divide_no_nan(
+    tf.reduce_sum(values * weights), tf.reduce_sum(weights)
   )
+
+
+def _adam(config, network) -> tf.keras.optimizers.Optimizer:
+  optimizer = tf.keras.optimizers.AdamW(
+    config.learning_rate, config.weight_decay, jit_compile=False
+  )
+  optimizer.exclude_from_weight_decay(var_names=['bias'])
   # The slots must exist before a checkpoint is restored into them.
   optimizer.build(network.trainable_variables)
   return optimizer

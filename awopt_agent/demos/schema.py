@@ -1,6 +1,6 @@
 """What an episode is in RLDS, and when it counts as a success.
 
-Source: RLDS (arXiv:2111.02767) section 3; https://github.com/google-research/rlds
+Source: RLDS (arXiv:2111.02767) section 3.
 """
 
 from collections.abc import Mapping, Sequence

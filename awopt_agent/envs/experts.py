@@ -43,14 +43,14 @@ class GraspExpert:
   _NEAR_M = 0.02
   _HOVER_M = 0.085
   _GRASP_HEIGHT_M = 0.020
-  _SAFE_LIFT_M = 0.13
+  _SAFE_LIFT_M = 0.11
 
   def __init__(
     self,
     config: ExpertConfig,
     rng: np.random.Generator,
     *,
-    step_length_m: float = 0.04,
+    step_length_m: float = 0.05,
     step_yaw_rad: float = 0.4,
   ):
     """Prepares an expert.
@@ -109,7 +109,7 @@ class GraspExpert:
   def _grasp_and_lift(self, height_m: float) -> dict:
     still, upwards = np.zeros(3), np.array([0, 0, 1.0])
     self._squeezes += 1
-    if self._squeezes <= 2:
+    if self._squeezes <= 1:
       return self._make(still, 0.0, closed=True)
     if self._start_height_m is None:
       self._start_height_m = height_m

@@ -17,7 +17,9 @@ __all__ = ['GraspEnv', 'action_spec']
 
 # Farther objects are reported at this distance, metres.
 _HORIZON_M = 0.5
-_OPEN, _CLOSE = 0, 1
+_CLOSE = 1
+# Time for the fingers to open or close: .15 s of physics at 240 Hz.
+_FINGER_SUBSTEPS = 36
 
 
 def action_spec() -> dict[str, array_spec.BoundedArraySpec]:
@@ -45,8 +47,8 @@ def action_spec() -> dict[str, array_spec.BoundedArraySpec]:
 class GraspEnv(py_environment.PyEnvironment):
   """A robot arm that grasps, with a sparse reward at the end.
 
-  An action moves the gripper by a displacement inside the workspace, opens or
-  closes it, or ends the episode. The reward is 1 on the last step of an
+  An action moves the gripper by a displacement inside the workspace, or opens
+  or closes it (the arm waits meanwhile), or ends the episode. The reward is 1 on the last step of an
   episode in which the task was done when it ended, else 0. The step limit is
   terminal, as the paper's horizon T, and the observation says how much of it
   is left.
@@ -67,10 +69,10 @@ class GraspEnv(py_environment.PyEnvironment):
     task: Callable[[simulation_lib.Simulation], tasks.Task] = tasks.GreenBowl,
     *,
     seed: int = 0,
-    max_steps: int = 20,
-    step_length_m: float = 0.04,
+    max_steps: int = 12,
+    step_length_m: float = 0.05,
     step_yaw_rad: float = 0.4,
-    control_hz: int = 20,
+    control_hz: int = 16,
     workspace: robot_lib.Workspace | None = None,
   ):
     """Builds the world.
@@ -87,12 +89,12 @@ class GraspEnv(py_environment.PyEnvironment):
     Raises:
       ValueError: If `control_hz` does not divide the physics rate.
     """
-    super().__init__(handle_auto_reset=False)
+    super().__init__(handle_auto_reset=True)
     physics_hz = simulation_lib.Simulation.physics_hz
     if physics_hz % control_hz:
       raise ValueError(
         f'control_hz must divide {physics_hz}, got {control_hz}; '
-        'bind GraspEnv.control_hz to 10, 20 or 30.'
+        'bind GraspEnv.control_hz to 10, 16 or 20.'
       )
     self._substeps = physics_hz // control_hz
     self._seed = seed
@@ -176,21 +178,24 @@ class GraspEnv(py_environment.PyEnvironment):
 
   def _move(self, action) -> None:
     closed = int(action['gripper']) == _CLOSE
+    if closed != self._closed:
+      # As on the robot: the arm waits until the fingers have moved.
+      self._closed = closed
+      self._robot.command(np.zeros(3), 0.0, closed)
+      self._simulation.step(_FINGER_SUBSTEPS)
+      return
     self._robot.command(
       np.asarray(action['world_vector'], float) * self._step_length_m,
       float(action['yaw'][0]) * self._step_yaw_rad,
       closed,
     )
-    # Fingers need longer than a short move.
-    changed = closed != self._closed
-    self._simulation.step(self._substeps * (2 if changed else 1))
-    self._closed = closed
+    self._simulation.step(self._substeps)
 
   def _start_position(self, rng: np.random.Generator) -> np.ndarray:
     low, high = self._workspace.low_m, self._workspace.high_m
     center = self._workspace.center_m
     x, y = rng.uniform(-0.05, 0.05, 2)
-    return np.array([center[0] + x, center[1] + y, low[2] + 0.7 * (high[2] - low[2])])
+    return np.array([center[0] + x, center[1] + y, low[2] + 0.45 * (high[2] - low[2])])
 
   def _observe(self) -> dict[str, np.ndarray]:
     gripper = self._robot.state()

@@ -59,14 +59,14 @@ class KukaArm:
   _FOREARM_M = 0.40
   # From the point between the fingertips up to the wrist, and the sideways
   # offset of the gripper's meshes at yaw 0.
-  _WRIST_HEIGHT_M = 0.3523
+  _WRIST_HEIGHT_M = 0.3467
   _SIDE_OFFSET_M = 0.0240
   # From the frames of the two fingertip links to the pads' lower end.
   _TIP_LENGTH_M = 0.057
-  _OPEN_RAD = 0.34
+  _OPEN_RAD = 0.42
   _CLOSED_RAD = -0.04
   # Between the frames of the fingertip links, at those two angles.
-  _OPEN_GAP_M = 0.131
+  _OPEN_GAP_M = 0.1507
   _CLOSED_GAP_M = 0.029
   _ARM_FORCE_NM = 300.0
   _FINGER_FORCE_NM = 6.0

@@ -5,6 +5,7 @@ engine's settings, and the traps they avoid, stand in this file alone.
 """
 
 import contextlib
+import ctypes
 import dataclasses
 import os
 import sys
@@ -14,11 +15,17 @@ import numpy as np
 __all__ = ['Camera', 'Simulation']
 
 
+def _flush() -> None:
+  sys.stdout.flush()
+  sys.stderr.flush()
+  # C has a buffer of its own where stdout is a pipe or a file.
+  ctypes.CDLL(None).fflush(None)
+
+
 @contextlib.contextmanager
 def _quiet_terminal():
   """Hides what a C library prints on file descriptors 1 and 2."""
-  sys.stdout.flush()
-  sys.stderr.flush()
+  _flush()
   saved = [os.dup(1), os.dup(2)]
   null = os.open(os.devnull, os.O_WRONLY)
   try:
@@ -26,6 +33,7 @@ def _quiet_terminal():
     os.dup2(null, 2)
     yield
   finally:
+    _flush()
     os.dup2(saved[0], 1)
     os.dup2(saved[1], 2)
     for descriptor in (*saved, null):
@@ -90,6 +98,13 @@ class Simulation:
 
   def reset_to(self, state_id: int) -> None:
     """Goes back to a state that `save` returned."""
+    # A restored state keeps contacts that lasted until now, with the impulses
+    # that the solver starts from; they end while all bodies are apart.
+    for index in range(self.client.getNumBodies()):
+      self.client.resetBasePositionAndOrientation(
+        self.client.getBodyUniqueId(index), (9.0 * index, 0, 9), (0, 0, 0, 1)
+      )
+    self.client.performCollisionDetection()
     self.client.restoreState(state_id)
 
   def pose(self, body: int) -> tuple[np.ndarray, np.ndarray]:

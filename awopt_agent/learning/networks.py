@@ -70,9 +70,13 @@ class _Dense(tf.Module):
 
 
 class _StateVector:
-  """Flattens a nest of bounded floats to `[B, S]`, scaled to [-1, 1]."""
+  """Flattens a nest of bounded floats to `[B, S]`, scaled to [-1, 1].
 
-  def __init__(self, observation_spec: Any):
+  Each zoom z adds a copy tanh(z x): a hand's breadth in a workspace of half a
+  metre is a small number, and its centimetres decide a grasp.
+  """
+
+  def __init__(self, observation_spec: Any, zooms: Sequence[float]):
     parts = tf.nest.flatten(observation_spec)
     for part in parts:
       if not part.dtype.is_floating:
@@ -81,27 +85,24 @@ class _StateVector:
           'networks for images or pass your own.'
         )
     self._spec = observation_spec
-    self._ranks = [part.shape.rank for part in parts]
-    self.size = sum(part.shape.num_elements() for part in parts)
+    self._zooms = tuple(zooms)
+    self._sizes = [part.shape.num_elements() for part in parts]
+    self.size = sum(self._sizes) * (1 + len(self._zooms))
     bounds = [_scale_of(part) for part in parts]
-    import os
-    if float(os.environ.get('FINE','0')): self.size*=2
     self._center = np.concatenate([center for center, _ in bounds])
     self._half = np.concatenate([half for _, half in bounds])
 
   def __call__(self, observation: Any) -> tf.Tensor:
     tf.nest.assert_same_structure(self._spec, observation)
-    columns = []
-    for value, rank in zip(tf.nest.flatten(observation), self._ranks):
-      batch = tf.shape(value)[: value.shape.rank - rank]
-      size = int(np.prod(value.shape[value.shape.rank - rank :]))
-      columns.append(
-        tf.reshape(tf.cast(value, tf.float32), tf.concat([batch, [size]], 0))
+    columns = [
+      tf.reshape(tf.cast(value, tf.float32), [-1, size])
+      for value, size in zip(
+        tf.nest.flatten(observation), self._sizes, strict=True
       )
-    x = (tf.concat(columns, -1) - self._center) / self._half
-    import os
-    f=float(os.environ.get('FINE','0'))
-    return tf.concat([x, tf.tanh(f*x)],-1) if f else x
+    ]
+    scaled = (tf.concat(columns, -1) - self._center) / self._half
+    zoomed = [tf.tanh(zoom * scaled) for zoom in self._zooms]
+    return tf.concat([scaled, *zoomed], axis=-1)
 
 
 def _scale_of(part) -> tuple[np.ndarray, np.ndarray]:
@@ -132,6 +133,7 @@ class MlpCritic(Critic):
     *,
     seed: int = 0,
     layers: Sequence[int] = (128, 128),
+    zooms: Sequence[float] = (8.0,),
     name: str = 'mlp_critic',
   ):
     """Builds the variables.
@@ -141,10 +143,11 @@ class MlpCritic(Critic):
       action_size: A.
       seed: Of the initial weights.
       layers: Width of each hidden layer.
+      zooms: Magnified copies of the inputs, around 0.
       name: Of the module.
     """
     super().__init__(name=name)
-    self._state = _StateVector(observation_spec)
+    self._state = _StateVector(observation_spec, zooms)
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
     first = layers[0]
     self._observation_layer = _Dense(
@@ -185,6 +188,7 @@ class MlpActor(Actor):
     *,
     seed: int = 0,
     layers: Sequence[int] = (128, 128),
+    zooms: Sequence[float] = (8.0,),
     min_std: float = 0.1,
     max_std: float = 1.0,
     name: str = 'mlp_actor',
@@ -197,6 +201,7 @@ class MlpActor(Actor):
       discrete_sizes: Length of each one-hot group after them.
       seed: Of the initial weights.
       layers: Width of each hidden layer.
+      zooms: Magnified copies of the inputs, around 0.
       min_std: Least standard deviation, in units of the codec.
       max_std: Greatest standard deviation, same units.
       name: Of the module.
@@ -207,7 +212,7 @@ class MlpActor(Actor):
         f'need 0 < min_std < max_std, got {min_std} and {max_std}; bind '
         'MlpActor.min_std and MlpActor.max_std.'
       )
-    self._state = _StateVector(observation_spec)
+    self._state = _StateVector(observation_spec, zooms)
     self._sizes = [continuous_size, continuous_size, *discrete_sizes]
     self._log_std_bounds = math.log(min_std), math.log(max_std)
     seeds = iter(range(seed * 1000 + 500, seed * 1000 + 1000))

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 
-__all__ = ['Parser', 'one_line_errors']
+__all__ = ['Parser', 'add_run_flags', 'one_line_errors']
 
 
 class Parser(argparse.ArgumentParser):
@@ -16,6 +16,18 @@ class Parser(argparse.ArgumentParser):
   def error(self, message):
     """Ends the program."""
     self.exit(2, f'{self.prog}: {message}; see {self.prog} --help.\n')
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> None:
+  """Adds the flags that every program of a run takes."""
+  parser.add_argument(
+    '--gin_file', action='append', default=[], help='repeatable'
+  )
+  parser.add_argument(
+    '--gin_bindings', action='append', default=[], help='repeatable'
+  )
+  parser.add_argument('--root_dir', required=True, help='folder of the run')
+  parser.add_argument('--seed', type=int, default=0)
 
 
 @contextlib.contextmanager

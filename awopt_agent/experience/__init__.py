@@ -1,0 +1,1 @@
+"""Replay: labels, tables split by success, balanced data sets."""

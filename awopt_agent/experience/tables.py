@@ -1,0 +1,144 @@
+"""The Reverb tables `success` and `failure`, and how episodes enter them."""
+
+import dataclasses
+
+import gin
+import reverb
+import tensorflow as tf
+
+from awopt_agent import structs
+
+__all__ = [
+  'FAILURE',
+  'SUCCESS',
+  'EpisodeWriter',
+  'ReplayConfig',
+  'make_tables',
+]
+
+SUCCESS = 'success'
+FAILURE = 'failure'
+
+# The tables drop the item of the least priority. Practice has the number of
+# its episode, so the oldest goes first; demonstrations never go.
+_DEMONSTRATION_PRIORITY = 1e15
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class ReplayConfig:
+  """Size of the replay.
+
+  Attributes:
+    max_success_items: Transitions that the success table holds at most.
+    max_failure_items: Transitions that the failure table holds at most.
+  """
+
+  max_success_items: int = 200_000
+  max_failure_items: int = 200_000
+
+  def __post_init__(self):
+    for name, value in dataclasses.asdict(self).items():
+      if value < 1:
+        raise ValueError(f'ReplayConfig.{name} must be >= 1, got {value}.')
+
+
+def make_tables(
+  step_spec: structs.Experience,
+  config: ReplayConfig,
+  *,
+  steps_per_item: int,
+) -> list[reverb.Table]:
+  """Makes the two tables.
+
+  Args:
+    step_spec: Specs of one step: `AwOptAgent.training_data_spec`.
+    config: Sizes.
+    steps_per_item: n + 1.
+
+  Returns:
+    Tables whose items are Experience `[n + 1, ...]`, sampled uniformly.
+  """
+  signature = tf.nest.map_structure(
+    lambda spec: tf.TensorSpec(
+      [steps_per_item, *spec.shape], spec.dtype, spec.name
+    ),
+    step_spec,
+  )
+  sizes = {
+    SUCCESS: config.max_success_items,
+    FAILURE: config.max_failure_items,
+  }
+  return [
+    reverb.Table(
+      name=name,
+      sampler=reverb.selectors.Uniform(),
+      remover=reverb.selectors.MinHeap(),
+      max_size=size,
+      rate_limiter=reverb.rate_limiters.MinSize(1),
+      signature=signature,
+    )
+    for name, size in sizes.items()
+  ]
+
+
+class EpisodeWriter:
+  """Writes labelled episodes to the table of their outcome.
+
+  Reverb inserts item by item, so each item is right alone: its label holds
+  the episode's id and length, by which a half-delivered one is told.
+  """
+
+  def __init__(self, client: reverb.Client, *, steps_per_item: int):
+    """Opens a stream.
+
+    Args:
+      client: Of the server that holds the tables.
+      steps_per_item: n + 1.
+    """
+    self._steps_per_item = steps_per_item
+    self._writer = client.trajectory_writer(num_keep_alive_refs=steps_per_item)
+    self.episodes = 0
+    self.successes = 0
+    self.transitions = 0
+
+  def __call__(self, experience: structs.Experience) -> None:
+    """Writes an episode of T transitions, given as `[T + 1, ...]`.
+
+    With n > 1 the last items of an episode are padded by its last step, whose
+    label says that it is past the end (`step == length`).
+    """
+    label = experience.label
+    length, success = int(label.length[0]), bool(label.success[0])
+    table = SUCCESS if success else FAILURE
+    demonstration = label.source[0] == structs.Source.DEMONSTRATION
+    priority = (
+      _DEMONSTRATION_PRIORITY if demonstration else float(label.episode_id[0])
+    )
+    flat = tf.nest.flatten(experience)
+    padding = self._steps_per_item - 2
+    for row in range(length + 1 + padding):
+      step = [column[min(row, length)] for column in flat]
+      self._writer.append(tf.nest.pack_sequence_as(experience, step))
+      if row + 1 >= self._steps_per_item:
+        self._create_item(table, priority)
+    # Nothing of an episode waits in a buffer, which would grow without end.
+    self._writer.end_episode(timeout_ms=60_000)
+    self.episodes += 1
+    self.successes += success
+    self.transitions += length
+
+  def _create_item(self, table: str, priority: float) -> None:
+    count = self._steps_per_item
+    self._writer.create_item(
+      table,
+      priority,
+      tf.nest.map_structure(
+        lambda column: column[-count:], self._writer.history
+      ),
+    )
+
+  def close(self) -> None:
+    """Delivers what is left and ends the stream."""
+    self._writer.flush(timeout_ms=60_000)
+    self._writer.close()

@@ -1,0 +1,242 @@
+"""The named parts of an observation or an action, as a SavedModel has them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ['Part', 'check', 'flatten', 'from_record', 'from_spec', 'pack']
+
+
+class Part(NamedTuple):
+  """A leaf of a spec.
+
+  Attributes:
+    name: Its name in signatures: the path, joined by underscores.
+    path: Keys and indices that lead to it in the nest; () for a bare tensor.
+    shape: Without batch dimension.
+    dtype: Name of the NumPy type.
+    minimum: Lower bound, a scalar or of `shape`; None if it has none.
+    maximum: Upper bound, likewise.
+  """
+
+  name: str
+  path: tuple[str | int, ...]
+  shape: tuple[int, ...]
+  dtype: str
+  minimum: np.ndarray | None = None
+  maximum: np.ndarray | None = None
+
+  def as_record(self) -> dict[str, Any]:
+    """Returns what JSON can hold; an infinite bound becomes null."""
+    record = self._asdict()
+    record['minimum'] = _bound_to_json(self.minimum)
+    record['maximum'] = _bound_to_json(self.maximum)
+    return record
+
+
+def from_record(record: Mapping[str, Any]) -> Part:
+  """Returns the part that `Part.as_record` recorded."""
+  dtype = np.dtype(record['dtype'])
+  return Part(
+    name=record['name'],
+    path=tuple(record['path']),
+    shape=tuple(record['shape']),
+    dtype=record['dtype'],
+    minimum=_bound_from_json(record['minimum'], -np.inf, dtype),
+    maximum=_bound_from_json(record['maximum'], np.inf, dtype),
+  )
+
+
+def from_spec(spec: Any, bare_name: str) -> list[Part]:
+  """Names the leaves of a nest of array or tensor specs.
+
+  Args:
+    spec: Nest of specs, in the order of `tf.nest.flatten`.
+    bare_name: Name of the only part if the spec is no nest.
+
+  Returns:
+    The parts, in the order of `tf.nest.flatten`.
+
+  Raises:
+    ValueError: If two parts get the same name, or one holds no numbers.
+  """
+  parts = [
+    _part_of(path, leaf, bare_name)
+    for path, leaf in _leaves(spec, (Mapping, tuple, list))
+  ]
+  names = [part.name for part in parts]
+  for name in names:
+    if names.count(name) > 1:
+      raise ValueError(
+        f'two parts of the {bare_name} spec would be named {name!r} in a '
+        'SavedModel; rename one of them.'
+      )
+  return parts
+
+
+def flatten(parts: Sequence[Part], nest: Any, what: str) -> dict[str, Any]:
+  """Returns the values of a nest by the names of their parts.
+
+  Args:
+    parts: What the nest must hold.
+    nest: Dicts and tuples, nested as the spec, or a dict by names; a bare
+      value for a bare spec. Lists count as arrays.
+    what: What the nest is, for messages.
+
+  Raises:
+    ValueError: If parts are missing, or there are others.
+  """
+  if parts[0].path == () and not isinstance(nest, Mapping):
+    return {parts[0].name: nest}
+  found = {_name(path): leaf for path, leaf in _leaves(nest, (Mapping, tuple))}
+  needed = {part.name for part in parts}
+  problems = [f'lacks {name!r}' for name in sorted(needed - set(found))]
+  problems += [f'has an unknown {name!r}' for name in sorted(set(found) - needed)]
+  if problems:
+    raise ValueError(
+      f'{what} {", ".join(problems)}; pass the parts '
+      f'{", ".join(sorted(needed))}.'
+    )
+  return found
+
+
+def pack(parts: Sequence[Part], values: Mapping[str, Any]) -> Any:
+  """Nests values by name as the spec was; the reverse of `flatten`.
+
+  Named tuples come back as dicts, lists as tuples.
+  """
+  if parts[0].path == ():
+    return values[parts[0].name]
+  root: dict = {}
+  for part in parts:
+    level = root
+    for key in part.path[:-1]:
+      level = level.setdefault(key, {})
+    level[part.path[-1]] = values[part.name]
+  return _with_tuples(root)
+
+
+def check(
+  parts: Sequence[Part], values: Mapping[str, Any], what: str
+) -> tuple[dict[str, np.ndarray], bool]:
+  """Checks the values of one observation, or of a batch of them.
+
+  Args:
+    parts: Their specs.
+    values: By name, each of its part's shape, or `[B, ...]`.
+    what: What they are, for messages.
+
+  Returns:
+    Arrays `[B, ...]` by name, and whether there was a batch dimension.
+
+  Raises:
+    ValueError: If a type or shape is wrong, a value is not finite, or the
+      batch sizes differ. The message names the part.
+  """
+  arrays = {
+    part.name: _checked(part, values[part.name], f'{what} {part.name!r}')
+    for part in parts
+  }
+  outer = {
+    part.name: arrays[part.name].shape[: arrays[part.name].ndim - len(part.shape)]
+    for part in parts
+  }
+  if len(set(outer.values())) > 1:
+    found = ', '.join(f'{name} {list(size)}' for name, size in outer.items())
+    raise ValueError(
+      f'the parts of the {what} differ in their batch dimensions ({found}); '
+      'pass one, or a batch, of each.'
+    )
+  batched = outer[parts[0].name] != ()
+  if not batched:
+    arrays = {name: array[np.newaxis] for name, array in arrays.items()}
+  return arrays, batched
+
+
+def _part_of(path: tuple, leaf: Any, bare_name: str) -> Part:
+  # Tensor specs have TensorFlow's types, array specs NumPy's.
+  dtype = np.dtype(getattr(leaf.dtype, 'as_numpy_dtype', leaf.dtype))
+  name = _name(path) or bare_name
+  if dtype.kind not in 'biuf':
+    raise ValueError(f'{name!r} must hold numbers to be served, got {leaf}.')
+  bounds = [
+    None if bound is None else np.asarray(bound, dtype)
+    for bound in (getattr(leaf, 'minimum', None), getattr(leaf, 'maximum', None))
+  ]
+  return Part(name, path, tuple(map(int, leaf.shape)), dtype.name, *bounds)
+
+
+def _leaves(nest: Any, nests: tuple, path: tuple = ()) -> Iterator[tuple]:
+  """Yields paths and leaves in the order of `tf.nest.flatten`."""
+  if not isinstance(nest, nests):
+    yield path, nest
+    return
+  if isinstance(nest, Mapping):
+    items = [(key, nest[key]) for key in sorted(nest)]
+  elif hasattr(nest, '_fields'):
+    items = list(zip(nest._fields, nest, strict=True))
+  else:
+    items = list(enumerate(nest))
+  for key, value in items:
+    yield from _leaves(value, nests, (*path, key))
+
+
+def _name(path: tuple) -> str:
+  """Joins a path to what TensorFlow takes as a name: it would rename others."""
+  name = '_'.join(re.sub(r'\W', '_', str(key), flags=re.ASCII) for key in path)
+  return name if not name or name[0].isalpha() else f'part_{name}'
+
+
+def _with_tuples(nest: Any) -> Any:
+  """Turns dicts whose keys are indices into tuples."""
+  if not isinstance(nest, dict):
+    return nest
+  values = {key: _with_tuples(value) for key, value in nest.items()}
+  if all(isinstance(key, int) for key in values):
+    return tuple(values[index] for index in sorted(values))
+  return values
+
+
+def _checked(part: Part, value: Any, name: str) -> np.ndarray:
+  try:
+    array = np.asarray(value)
+  except ValueError:  # A ragged list.
+    array = np.asarray(None)
+  if array.dtype != np.dtype(part.dtype):
+    raise ValueError(
+      f'{name} must be {part.dtype}, got {array.dtype}; pass '
+      f'np.asarray(value, np.{part.dtype}).'
+    )
+  shape = list(part.shape)
+  if list(array.shape) != shape and list(array.shape[1:]) != shape:
+    raise ValueError(
+      f'{name} must have shape {shape}, or [B, ...] of it, got '
+      f'{list(array.shape)}.'
+    )
+  if array.size == 0 and 0 not in part.shape:
+    raise ValueError(f'{name} is an empty batch; pass at least one row.')
+  if array.dtype.kind == 'f' and not np.all(np.isfinite(array)):
+    raise ValueError(
+      f'{name} holds NaN or infinity; check the sensor it comes from.'
+    )
+  return array
+
+
+def _bound_to_json(bound: np.ndarray | None) -> Any:
+  def encode(value):
+    if isinstance(value, list):
+      return [encode(element) for element in value]
+    return value if np.isfinite(value) else None
+
+  return None if bound is None else encode(bound.tolist())
+
+
+def _bound_from_json(bound: Any, infinite: float, dtype) -> np.ndarray | None:
+  def decode(value):
+    if isinstance(value, list):
+      return [decode(element) for element in value]
+    return infinite if value is None else value
+
+  return None if bound is None else np.asarray(decode(bound), dtype)

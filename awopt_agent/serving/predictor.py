@@ -1,0 +1,158 @@
+"""Loads an exported policy, and acts by it once it has proved itself."""
+
+from collections.abc import Callable, Mapping
+import json
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from awopt_agent.serving import golden as golden_lib
+from awopt_agent.serving import layout
+from awopt_agent.serving import parts as parts_lib
+
+__all__ = [
+  'DEFAULT_SIGNATURE',
+  'ArrayFunction',
+  'Predictor',
+  'as_array_function',
+  'load',
+]
+
+DEFAULT_SIGNATURE = 'serving_default'
+ArrayFunction = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+class Predictor:
+  """A policy of an export, from NumPy to NumPy.
+
+  Needs NumPy and TensorFlow alone. Safe to call from several threads.
+  """
+
+  def __init__(self, folder: str, *, policy: str = 'cem_with_candidate'):
+    """Loads and checks.
+
+    Args:
+      folder: A version that `export` wrote, or the parent of versions, of
+        which the newest complete one is taken.
+      policy: Its kind: 'actor', 'cem' or 'cem_with_candidate'.
+
+    Raises:
+      ValueError: If the folder is incomplete or was changed, if it does not
+        give the golden actions, or if it lacks the policy.
+    """
+    self.folder = layout.find_version(folder)
+    # Its functions hold its variables weakly: it must be kept.
+    self._model = load(self.folder)
+    self._metadata = _read_json(self.folder, layout.METADATA)
+    specs = _read_json(self.folder, layout.SPECS)
+    self._observation_parts, self._action_parts = (
+      tuple(map(parts_lib.from_record, specs[side]))
+      for side in ('observation', 'action')
+    )
+    known = self._metadata['policies']
+    if policy not in known:
+      raise ValueError(
+        f'{self.folder} has no policy {policy!r}; choose one of '
+        f'{", ".join(known)}.'
+      )
+    self._call = as_array_function(self._model.signatures[policy])
+
+  @property
+  def metadata(self) -> dict[str, Any]:
+    """Versions, training step, and measured success by policy kind."""
+    return self._metadata
+
+  @property
+  def observation_spec(self) -> tuple[parts_lib.Part, ...]:
+    """The parts that `predict` takes, without batch dimension."""
+    return self._observation_parts
+
+  @property
+  def action_spec(self) -> tuple[parts_lib.Part, ...]:
+    """The parts that `predict` returns, without batch dimension."""
+    return self._action_parts
+
+  def predict(self, observation: Any) -> Any:
+    """Chooses the action for an observation, or for each of a batch.
+
+    Args:
+      observation: Arrays of the spec's shapes, or `[B, ...]` of them; nested
+        as in the environment, or a dict by the parts' names.
+
+    Returns:
+      Actions as NumPy values, nested as in the environment; with a batch
+      dimension if the observation has one.
+
+    Raises:
+      ValueError: If the observation does not fit the spec or is not finite;
+        the message names the part.
+    """
+    values = parts_lib.flatten(
+      self._observation_parts, observation, 'observation'
+    )
+    arrays, batched = parts_lib.check(
+      self._observation_parts, values, 'observation'
+    )
+    actions = self._call(arrays)
+    if not batched:
+      actions = {name: value[0] for name, value in actions.items()}
+    return parts_lib.pack(self._action_parts, actions)
+
+
+def load(folder: str) -> Any:
+  """Loads a version and checks it against its sums and golden pairs.
+
+  Args:
+    folder: A version folder.
+
+  Returns:
+    What `tf.saved_model.load` returns.
+
+  Raises:
+    ValueError: If a file is missing or changed, or the policy answers a
+      golden input otherwise than when it was exported.
+  """
+  layout.check_files(folder)
+  try:
+    model = tf.saved_model.load(folder)
+  # A damaged file raises whatever the reader that meets it first likes.
+  except Exception as error:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    raise ValueError(
+      f'{folder} cannot be loaded: {reason}; export the policy again.'
+    ) from error
+  _check_golden(model, folder)
+  return model
+
+
+def as_array_function(signature: Callable[..., Mapping]) -> ArrayFunction:
+  """Makes a signature take and return NumPy arrays by name."""
+
+  def call(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    tensors = {name: tf.constant(value) for name, value in values.items()}
+    return {
+      name: value.numpy() for name, value in signature(**tensors).items()
+    }
+
+  return call
+
+
+def _check_golden(model: Any, folder: str) -> None:
+  pairs = golden_lib.read(os.path.join(folder, layout.GOLDEN))
+  for signature, golden in pairs.items():
+    function = as_array_function(model.signatures[signature])
+    problem = golden_lib.difference(golden, function)
+    if problem:
+      exported_by = _read_json(folder, layout.METADATA)['tensorflow']
+      raise ValueError(
+        f'{folder}: signature {signature!r} {problem}; it was exported with '
+        f'TensorFlow {exported_by}, here is {tf.__version__}: export the '
+        'policy again, with this one.'
+      )
+
+
+def _read_json(folder: str, name: str) -> Any:
+  with open(os.path.join(folder, name), encoding='utf-8') as file:
+    return json.load(file)

@@ -1,0 +1,53 @@
+"""Builds the parts of a run from the configuration in force."""
+
+import functools
+from typing import Any
+
+import gin
+from tf_agents.environments import py_environment
+from tf_agents.specs import tensor_spec
+
+from awopt_agent import agent as agent_lib
+from awopt_agent import envs
+from awopt_agent.envs import vector_env
+
+__all__ = ['make_agent', 'make_vector_env']
+
+
+def make_vector_env(count: int, seed: int) -> vector_env.ProcessEnv:
+  """Makes a batch of the configured environment, in a process of its own.
+
+  Args:
+    count: Number of environments.
+    seed: Of the first; each of the others has the next one.
+
+  Raises:
+    ValueError: If the task is not configured or unknown.
+  """
+  # Built here once: errors then come from this process, and the operative
+  # configuration knows the environment's bindings.
+  envs.make(seed=seed).close()
+  bindings = gin.config_str(max_line_length=10_000)
+  return vector_env.ProcessEnv(
+    functools.partial(_make_configured, bindings, count, seed)
+  )
+
+
+def _make_configured(
+  bindings: str, count: int, seed: int
+) -> vector_env.VectorEnv:
+  # Runs in the new process, which has no configuration yet.
+  gin.clear_config()
+  gin.parse_config(bindings, skip_unknown=True)
+  # Distant seeds, so that no two runs share an episode.
+  seeds = [seed * 10_000 + index for index in range(count)]
+  return vector_env.VectorEnv([envs.make(seed=s) for s in seeds])
+
+
+def make_agent(
+  env: py_environment.PyEnvironment, seed: int
+) -> agent_lib.AwOptAgent:
+  """Makes the configured agent for an environment's specs."""
+  specs: Any = (env.time_step_spec(), env.action_spec())
+  time_step_spec, action_spec = (tensor_spec.from_spec(spec) for spec in specs)
+  return agent_lib.AwOptAgent(time_step_spec, action_spec, seed=seed)

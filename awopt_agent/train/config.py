@@ -1,0 +1,95 @@
+"""Gin: where its files are found, and what a run was made with."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+import contextlib
+
+import gin
+
+from awopt_agent import resources
+
+__all__ = ['changed_bindings', 'load', 'operative']
+
+
+# Gin draws rules of this length under its headings; `operative` drops them.
+_ONE_LINE = 10_000
+
+
+def load(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> None:
+  """Replaces the configuration in force.
+
+  Args:
+    gin_files: Paths, from the working directory or from the project's `gin/`.
+    gin_bindings: Lines such as `TrainConfig.batch_size = 64`.
+
+  Raises:
+    ValueError: If a file does not exist, or a line names nothing that does.
+  """
+  gin.clear_config()
+  gin.add_config_file_search_path(resources.gin_root())
+  with _quiet_search():
+    try:
+      gin.parse_config_files_and_bindings(
+        list(gin_files), list(gin_bindings), finalize_config=True
+      )
+    except OSError as error:
+      raise ValueError(
+        f'no gin file among {", ".join(gin_files)} at {error.filename or error}; '
+        f'name one by its path, or one below {resources.gin_root()}.'
+      ) from error
+    except (ValueError, SyntaxError) as error:
+      reason = str(error).strip().splitlines()[0]
+      raise ValueError(
+        f'gin: {reason} Check the line in your gin file or --gin_bindings.'
+      ) from error
+
+
+def operative() -> str:
+  """Returns every binding that was used, as gin text.
+
+  Complete only once all configurables were called: build first.
+  """
+  text = gin.operative_config_str(max_line_length=_ONE_LINE)
+  rules = ('# ===', '# ---')
+  kept = [line for line in text.splitlines() if not line.startswith(rules)]
+  return '\n'.join(kept).strip() + '\n'
+
+
+def changed_bindings(
+  old: str, new: str, *, may_change: Sequence[str] = ()
+) -> list[str]:
+  """Compares two operative configurations.
+
+  Args:
+    old: Text of `operative`.
+    new: Text of `operative`.
+    may_change: Parameters, such as 'TrainConfig.episodes', to pass over.
+
+  Returns:
+    A line for each difference: `name: old -> new`.
+  """
+  before, after = _bindings(old), _bindings(new)
+  return [
+    f'{name}: {before.get(name, "unset")} -> {after.get(name, "unset")}'
+    for name in sorted({*before, *after} - set(may_change))
+    if before.get(name) != after.get(name)
+  ]
+
+
+def _bindings(text: str) -> dict[str, str]:
+  lines = (line.split('#')[0].strip() for line in text.splitlines())
+  pairs = (line.split(' = ', 1) for line in lines if ' = ' in line)
+  return {name.strip(): value.strip() for name, value in pairs}
+
+
+@contextlib.contextmanager
+def _quiet_search() -> Iterator[None]:
+  """Silences the root logger's errors on each search path that has no file."""
+  drop = lambda record: 'Path not found' not in record.getMessage()
+  root = logging.getLogger()
+  root.addFilter(drop)
+  try:
+    yield
+  finally:
+    root.removeFilter(drop)

@@ -1,0 +1,131 @@
+"""Success rates of policies, always with their number of episodes."""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from awopt_agent import statistics
+from awopt_agent.envs import vector_env
+
+__all__ = ['EVALUATION_SEED', 'Evaluator', 'SuccessRate', 'as_function']
+
+# Practice uses seeds from 0 on; evaluation must never share an episode with it.
+EVALUATION_SEED = 1_000_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class SuccessRate:
+  """Successes among episodes."""
+
+  successes: int
+  episodes: int
+
+  @property
+  def rate(self) -> float:
+    return self.successes / self.episodes
+
+  @property
+  def interval(self) -> statistics.Interval:
+    """Wilson's interval, 90%."""
+    return statistics.wilson_interval(self.successes, self.episodes)
+
+  def as_record(self) -> dict[str, Any]:
+    """Returns what `metrics.jsonl` holds."""
+    low, high = self.interval
+    return {
+      'rate': round(self.rate, 4),
+      'n': self.episodes,
+      'low': round(low, 4),
+      'high': round(high, 4),
+    }
+
+  def __str__(self) -> str:
+    low, high = self.interval
+    return f'{self.rate:.2f} [{low:.2f}, {high:.2f}]'
+
+
+class Evaluator:
+  """Runs policies on a fixed list of episodes, the same for each policy.
+
+  Each environment of the batch has a fixed share of the episodes, so that
+  short episodes do not count more often than long ones.
+  """
+
+  def __init__(
+    self,
+    env: vector_env.VectorEnv | vector_env.ProcessEnv,
+    *,
+    seed: int,
+    success_threshold: float = 0.5,
+  ):
+    """Borrows an environment.
+
+    Args:
+      env: Batched; its state is given back after each evaluation.
+      seed: Chooses the episodes; far from those of practice.
+      success_threshold: An episode whose return reaches it is a success.
+    """
+    self._env = env
+    self._seed = seed
+    self._success_threshold = success_threshold
+
+  def evaluate(
+    self,
+    act: Callable[[Any], Any],
+    episodes: int,
+    on_step: Callable[[Any], None] | None = None,
+  ) -> SuccessRate:
+    """Runs a policy.
+
+    Args:
+      act: Maps a batched `TimeStep` of arrays to a nest of actions.
+      episodes: How many.
+      on_step: Called with the batched time step before each action.
+
+    Returns:
+      The policy's successes.
+    """
+    env = self._env
+    saved = env.get_state()
+    count = env.batch_size
+    env.set_state(
+      [{'seed': self._seed + i, 'episodes_begun': 0} for i in range(count)]
+    )
+    try:
+      return self._run(act, episodes, on_step)
+    finally:
+      env.set_state(saved)
+
+  def _run(self, act, episodes: int, on_step) -> SuccessRate:
+    count = self._env.batch_size
+    left = np.full(count, episodes // count) + (
+      np.arange(count) < episodes % count
+    )
+    returns = np.zeros(count)
+    successes = 0
+    step = self._env.reset()
+    while np.any(left > 0):
+      if on_step:
+        on_step(step)
+      step = self._env.step(act(step))
+      returns = np.where(step.is_first(), 0.0, returns + step.reward)
+      ended = step.is_last() & (left > 0)
+      successes += int(
+        np.sum(ended & (returns >= self._success_threshold))
+      )
+      left -= ended
+    return SuccessRate(successes, episodes)
+
+
+def as_function(policy) -> Callable[[Any], Any]:
+  """Makes a function from arrays to arrays of a stateless TF policy."""
+  graph = tf.function(policy.action, autograph=False)
+
+  def act(time_step):
+    tensors = tf.nest.map_structure(tf.convert_to_tensor, time_step)
+    return tf.nest.map_structure(lambda x: x.numpy(), graph(tensors).action)
+
+  return act

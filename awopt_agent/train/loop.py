@@ -1,0 +1,342 @@
+"""Pre-training on demonstrations, then practice and learning side by side."""
+
+from concurrent import futures
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gin
+import tensorflow as tf
+from tf_agents.policies import py_tf_eager_policy
+from tf_agents.train import actor as actor_lib
+from tf_agents.train import interval_trigger
+from tf_agents.train import learner as learner_lib
+
+from awopt_agent import agent as agent_lib
+from awopt_agent import structs
+from awopt_agent.envs import vector_env
+from awopt_agent.experience import datasets
+from awopt_agent.experience import labelling
+from awopt_agent.experience import replay as replay_lib
+from awopt_agent.experience import tables
+from awopt_agent.train import checkpoints
+from awopt_agent.train import evaluation
+from awopt_agent.train import metrics
+from awopt_agent.train import progress
+
+__all__ = ['TrainConfig', 'Trainer']
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """How long a run trains, and on what.
+
+  Attributes:
+    demonstrations: Folder or TFDS name of the demonstrations.
+    split: Of the demonstrations.
+    pretrain_steps: Learner steps on demonstrations alone.
+    practice_episodes: Episodes of practice after that.
+    replay_ratio: Learner steps for each environment step of practice.
+    batch_size: Transitions in a batch.
+    success_fraction: Share of each batch from the success table; None draws
+      in proportion to the tables' sizes.
+    success_threshold: An episode whose return reaches it is a success.
+    num_envs: Environments that practise in lockstep.
+    round_steps: Environment steps, all environments together, that are
+      practised while the learner does its share; then each waits for the
+      other.
+    eval_every: Episodes of practice between evaluations.
+    eval_episodes: Episodes of an evaluation on the way, for each policy.
+    final_eval_episodes: Episodes of the evaluations after pre-training and at
+      the end, for each policy.
+    checkpoint_every: Learner steps between checkpoints.
+    summary_every: Learner steps between TensorBoard summaries.
+  """
+
+  demonstrations: str = gin.REQUIRED
+  split: str = 'train'
+  pretrain_steps: int = gin.REQUIRED
+  practice_episodes: int = gin.REQUIRED
+  replay_ratio: float = 1.0
+  batch_size: int = 128
+  success_fraction: float | None = 0.5
+  success_threshold: float = 0.5
+  num_envs: int = 16
+  round_steps: int = 320
+  eval_every: int = 1000
+  eval_episodes: int = 48
+  final_eval_episodes: int = 200
+  checkpoint_every: int = 5000
+  summary_every: int = 200
+
+  def __post_init__(self):
+    for name, value in dataclasses.asdict(self).items():
+      if name in ('success_threshold', 'success_fraction'):
+        continue
+      if isinstance(value, (int, float)) and value < 0:
+        raise ValueError(f'TrainConfig.{name} must be >= 0, got {value}.')
+    for name in ('batch_size', 'num_envs', 'round_steps', 'eval_episodes'):
+      if getattr(self, name) < 1:
+        raise ValueError(
+          f'TrainConfig.{name} must be >= 1, got {getattr(self, name)}.'
+        )
+
+
+class Stopped(Exception):
+  """The run was asked to stop; its state is saved."""
+
+
+class Trainer:
+  """One process that trains: environments beside it, replay inside it.
+
+  While the environments practise a round in a process of their own, the
+  learner does its share of steps; then both meet. So neither runs away from
+  the other, and two cores are busy.
+  """
+
+  def __init__(
+    self,
+    config: TrainConfig,
+    *,
+    agent: agent_lib.AwOptAgent,
+    env: vector_env.VectorEnv | vector_env.ProcessEnv,
+    replay: replay_lib.Replay,
+    store: checkpoints.CheckpointStore,
+    log: metrics.MetricsLog,
+    root_dir: str,
+    seed: int,
+    stop_requested: Callable[[], bool] = lambda: False,
+  ):
+    """Joins the parts; nothing runs yet.
+
+    Args:
+      config: How long, and on what.
+      agent: What learns.
+      env: Where it practises; batched.
+      replay: Where experience goes.
+      store: Where checkpoints go.
+      log: Where results go.
+      root_dir: Folder of the run, for summaries.
+      seed: Of evaluation and batches.
+      stop_requested: Asked after each round; True saves and stops.
+    """
+    self._config = config
+    self._agent = agent
+    self._env = env
+    self._replay = replay
+    self._store = store
+    self._log = log
+    self._stop_requested = stop_requested
+    self._step = agent.train_step_counter
+    self._writer = tables.EpisodeWriter(
+      replay.client, steps_per_item=replay.steps_per_item
+    )
+    self._observer = labelling.LabellingObserver(
+      self._write, success_threshold=config.success_threshold
+    )
+    self._recent: list[bool] = []
+    self.practised_episodes = 0
+    self.practised_steps = 0
+    self._learner = learner_lib.Learner(
+      os.path.join(root_dir, 'tb'),
+      self._step,
+      agent,
+      experience_dataset_fn=lambda: datasets.make_dataset(
+        replay.client,
+        batch_size=config.batch_size,
+        success_fraction=config.success_fraction,
+        seed=seed,
+      ),
+      checkpoint_interval=-1,  # Ours hold the replay too.
+      summary_interval=config.summary_every,
+    )
+    self._actor = actor_lib.Actor(
+      env,
+      py_tf_eager_policy.PyTFEagerPolicy(
+        agent.collect_policy, use_tf_function=True, batch_time_steps=False
+      ),
+      self._step,
+      steps_per_run=config.round_steps,
+      observers=[self._observer],
+    )
+    self._evaluator = evaluation.Evaluator(
+      env,
+      seed=evaluation.EVALUATION_SEED + seed,
+      success_threshold=config.success_threshold,
+    )
+    self._policies = {
+      kind: evaluation.as_function(policy)
+      for kind, policy in agent.policies.items()
+    }
+    self._save_trigger = interval_trigger.IntervalTrigger(
+      config.checkpoint_every, self.save
+    )
+
+  def add_demonstrations(self, episodes: Iterator[structs.Episode]) -> int:
+    """Writes demonstrations to the replay; returns how many."""
+    spec = self._agent.collect_data_spec.policy_info
+    count = 0
+    for episode in episodes:
+      info = tf.nest.map_structure(
+        lambda s, n=episode.length + 1: tf.zeros(
+          [n, *s.shape], s.dtype
+        ).numpy(),
+        spec,
+      )
+      self._writer(
+        labelling.label_episode(
+          episode,
+          episode_id=self._observer.next_episode_id,
+          policy_info=info,
+        )
+      )
+      self._observer.next_episode_id += 1
+      count += 1
+    return count
+
+  def restore(self, folder: str) -> None:
+    """Takes up a checkpoint; the replay was started from it already."""
+    state = self._store.restore_agent(folder)
+    self._env.set_state(state['env'])
+    self._actor.reset()
+    self._observer.next_episode_id = state['next_episode_id']
+    self.practised_episodes = state['practised_episodes']
+    self.practised_steps = state['practised_steps']
+    self._save_trigger.set_start(self.learner_step)
+    self._log.append({'phase': 'resume', **self._where()})
+
+  def save(self) -> None:
+    """Writes a checkpoint."""
+    self._store.save(
+      self.learner_step,
+      self._replay,
+      {
+        'env': self._env.get_state(),
+        'next_episode_id': self._observer.next_episode_id,
+        'practised_episodes': self.practised_episodes,
+        'practised_steps': self.practised_steps,
+      },
+    )
+
+  @property
+  def config(self) -> TrainConfig:
+    return self._config
+
+  @property
+  def learner_step(self) -> int:
+    return int(self._step.numpy())
+
+  def pretrain(self) -> dict[str, evaluation.SuccessRate] | None:
+    """Learns from demonstrations alone, to `pretrain_steps`.
+
+    Returns:
+      Success of each policy; None where this was done before a restart.
+    """
+    total = self._config.pretrain_steps
+    if self.practised_episodes or self.learner_step >= total > 0:
+      return None
+    bar = progress.Progress(
+      'pre-training', 'steps', total=total, start=self.learner_step
+    )
+    while self.learner_step < total:
+      loss = self._learn(min(200, total - self.learner_step))
+      bar.update(self.learner_step, f'critic loss {loss.critic_loss:.3f}')
+      self._after_round()
+    bar.close()
+    rates = self.evaluate('pretrain', self._config.final_eval_episodes)
+    self.save()
+    return rates
+
+  def practise(self) -> None:
+    """Practises and learns side by side, to `practice_episodes`."""
+    config = self._config
+    total = config.practice_episodes
+    bar = progress.Progress(
+      'practice', 'episodes', total=total, start=self.practised_episodes
+    )
+    next_evaluation = self._next_evaluation()
+    with futures.ThreadPoolExecutor(1, 'practice') as pool:
+      while self.practised_episodes < total:
+        practice = pool.submit(self._practise_round)
+        loss = self._learn(max(1, round(config.replay_ratio * config.round_steps)))
+        practice.result()
+        bar.update(min(self.practised_episodes, total), self._note(loss))
+        self._after_round()
+        if next_evaluation <= self.practised_episodes < total:
+          next_evaluation = self._next_evaluation()
+          bar.say(describe(self.evaluate('practice', config.eval_episodes)))
+    bar.close()
+
+  def evaluate(
+    self, phase: str, episodes: int
+  ) -> dict[str, evaluation.SuccessRate]:
+    """Evaluates every policy, and records the result."""
+    rates = {
+      kind: self._evaluator.evaluate(act, episodes)
+      for kind, act in self._policies.items()
+    }
+    self._actor.reset()  # The environments were borrowed.
+    success = {kind: rate.as_record() for kind, rate in rates.items()}
+    self._log.append({'phase': phase, **self._where(), 'success': success})
+    return rates
+
+  def close(self) -> None:
+    """Ends the stream to the replay."""
+    self._writer.close()
+
+  def _practise_round(self) -> None:
+    self._actor.run()
+    self.practised_steps += self._config.round_steps
+
+  def _write(self, experience: structs.Experience) -> None:
+    self._writer(experience)
+    self.practised_episodes += 1
+    self._recent = [*self._recent[-199:], bool(experience.label.success[0])]
+
+  def _learn(self, steps: int) -> agent_lib.AwOptInfo:
+    info = self._learner.run(iterations=steps).extra
+    values = {name: float(value) for name, value in info._asdict().items()}
+    for name, value in values.items():
+      if not math.isfinite(value):
+        raise ValueError(
+          f'{name} became {value} before learner step {self.learner_step}; '
+          'the last checkpoint is kept: lower the learning rates or check the '
+          'data.'
+        )
+    return agent_lib.AwOptInfo(**values)
+
+  def _after_round(self) -> None:
+    self._save_trigger(self.learner_step)
+    if self._stop_requested():
+      self.save()
+      raise Stopped
+
+  def _next_evaluation(self) -> int:
+    every = max(self._config.eval_every, 1)
+    return (self.practised_episodes // every + 1) * every
+
+  def _note(self, loss: agent_lib.AwOptInfo) -> str:
+    successes = sum(self._recent) / max(len(self._recent), 1)
+    return (
+      f'{self.learner_step} learner steps, success {successes:.2f} in practice,'
+      f' critic loss {loss.critic_loss:.3f}'
+    )
+
+  def _where(self) -> dict[str, Any]:
+    return {
+      'time': round(time.time(), 1),
+      'learner_step': self.learner_step,
+      'episodes': self.practised_episodes,
+      'steps': self.practised_steps,
+    }
+
+
+def describe(rates: dict[str, evaluation.SuccessRate]) -> str:
+  """Returns success rates as one line."""
+  episodes = next(iter(rates.values())).episodes
+  parts = ', '.join(f'{kind} {rate}' for kind, rate in rates.items())
+  return f'success in {episodes} episodes [90% interval]: {parts}'

@@ -1,0 +1,64 @@
+"""What a run prints: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+import tqdm
+
+__all__ = ['Progress']
+
+_LINE_EVERY_S = 15.0
+
+
+class Progress:
+  """Progress of one phase, with its rate and the time left."""
+
+  def __init__(self, name: str, unit: str, *, total: int, start: int = 0):
+    """Begins.
+
+    Args:
+      name: Of the phase.
+      unit: What is counted, plural.
+      total: Count at the end.
+      start: Count now.
+    """
+    self._name, self._unit, self._total = name, unit, total
+    self._start, self._count = start, start
+    self._began_at = self._printed_at = time.monotonic()
+    self._bar = None
+    if sys.stderr.isatty():
+      self._bar = tqdm.tqdm(
+        desc=name, unit=f' {unit}', total=total, initial=start,
+        dynamic_ncols=True,
+      )
+
+  def update(self, count: int, note: str = '') -> None:
+    """Shows a new count, and a short note beside it."""
+    step, self._count = count - self._count, count
+    if self._bar is not None:
+      self._bar.set_postfix_str(note, refresh=False)
+      self._bar.update(step)
+    elif time.monotonic() - self._printed_at > _LINE_EVERY_S:
+      self._printed_at = time.monotonic()
+      print(f'{self._describe()}  {note}'.rstrip(), flush=True)
+
+  def _describe(self) -> str:
+    seconds = max(time.monotonic() - self._began_at, 1e-6)
+    rate = (self._count - self._start) / seconds
+    left = (self._total - self._count) / rate if rate else float('inf')
+    minutes, rest = divmod(int(min(max(left, 0.0), 359_999)), 60)
+    return (
+      f'{self._name}: {self._count}/{self._total} {self._unit}, '
+      f'{rate:.1f}/s, {minutes}:{rest:02d} left'
+    )
+
+  def say(self, line: str) -> None:
+    """Prints a line that stays."""
+    if self._bar is not None:
+      self._bar.write(line, file=sys.stdout)
+    else:
+      print(line, flush=True)
+
+  def close(self) -> None:
+    if self._bar is not None:
+      self._bar.close()

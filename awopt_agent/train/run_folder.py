@@ -1,0 +1,115 @@
+"""The folder of a run: what is where in it, and whose it is."""
+
+import json
+import os
+import shutil
+
+from awopt_agent.train import config as config_lib
+
+__all__ = ['MAY_CHANGE', 'RunFolder']
+
+# What a later start in the same folder may change: how long the run goes on,
+# and how often it looks up. All else would make it another run.
+MAY_CHANGE = (
+  'TrainConfig.practice_episodes',
+  'TrainConfig.eval_every',
+  'TrainConfig.eval_episodes',
+  'TrainConfig.final_eval_episodes',
+  'TrainConfig.checkpoint_every',
+  'TrainConfig.summary_every',
+)
+_LEAST_FREE_BYTES = 200 * 2**20
+
+
+class RunFolder:
+  """Paths below `root_dir`, and the configuration that made it."""
+
+  def __init__(self, path: str):
+    """Names the folder, which need not exist."""
+    self.path = os.path.abspath(os.path.expanduser(path))
+    self.checkpoints = os.path.join(self.path, 'checkpoints')
+    self.replay = os.path.join(self.path, 'replay')
+    self.policies = os.path.join(self.path, 'policies')
+    self.videos = os.path.join(self.path, 'videos')
+    self.metrics = os.path.join(self.path, 'metrics.jsonl')
+    self._config = os.path.join(self.path, 'config.gin')
+    self._run = os.path.join(self.path, 'run.json')
+
+  def check_disk(self) -> None:
+    """Makes the folder, and checks that it can be written.
+
+    Raises:
+      OSError: If it cannot, or the disk is nearly full.
+    """
+    try:
+      os.makedirs(self.path, exist_ok=True)
+      probe = os.path.join(self.path, '.probe')
+      with open(probe, 'wb') as file:
+        file.write(b'0' * 4096)
+      os.remove(probe)
+    except OSError as error:
+      raise OSError(
+        f'cannot write to {self.path} ({error.strerror}); choose another '
+        '--root_dir or make it writable.'
+      ) from error
+    free = shutil.disk_usage(self.path).free
+    if free < _LEAST_FREE_BYTES:
+      raise OSError(
+        f'{self.path} has {free // 2**20} MB left, a run needs '
+        f'{_LEAST_FREE_BYTES // 2**20} MB; free disk space or choose another '
+        '--root_dir.'
+      )
+
+  def config(self) -> str:
+    """Returns the stored configuration.
+
+    Raises:
+      FileNotFoundError: If no run was started here.
+    """
+    if not os.path.exists(self._config):
+      raise FileNotFoundError(
+        f'{self.path} holds no run (no config.gin); name the --root_dir of '
+        'awopt-train.'
+      )
+    with open(self._config, encoding='utf-8') as file:
+      return file.read()
+
+  def seed(self) -> int:
+    """Returns the run's seed."""
+    with open(self._run, encoding='utf-8') as file:
+      return json.load(file)['seed']
+
+  def claim(self, operative: str, seed: int) -> None:
+    """Stores the configuration, or checks that the stored one is the same.
+
+    Args:
+      operative: Text of `config.operative`, with everything built.
+      seed: Of the run.
+
+    Raises:
+      ValueError: If the folder belongs to another configuration or seed.
+    """
+    if os.path.exists(self._run):
+      self._check_same(operative, seed)
+    self._write(self._config, operative)
+    self._write(self._run, json.dumps({'seed': seed}))
+
+  def _check_same(self, operative: str, seed: int) -> None:
+    changed = config_lib.changed_bindings(
+      self.config(), operative, may_change=MAY_CHANGE
+    )
+    if self.seed() != seed:
+      changed.append(f'--seed: {self.seed()} -> {seed}')
+    if changed:
+      raise ValueError(
+        f'{self.path} was made with another configuration '
+        f'({"; ".join(changed)}); choose another --root_dir, or take the '
+        'change back.'
+      )
+
+  @staticmethod
+  def _write(path: str, text: str) -> None:
+    part = f'{path}.part'
+    with open(part, 'w', encoding='utf-8') as file:
+      file.write(text)
+    os.replace(part, path)

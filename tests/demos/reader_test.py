@@ -1,0 +1,249 @@
+import collections
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from awopt_agent import resources
+from awopt_agent.demos import reader
+from awopt_agent.demos import statistics
+from awopt_agent.demos import writer
+from tests.demos import fakes
+
+ROOT = pathlib.Path(__file__).parents[2]
+BRIDGE = ROOT.parent / 'shared' / 'data' / 'bridge_dataset'
+needs_bridge = pytest.mark.skipif(
+  not BRIDGE.is_dir(), reason='the real data set is not on this machine'
+)
+
+
+@pytest.fixture(name='folder', scope='module')
+def _folder(tmp_path_factory):
+  """A set of 5 episodes: 1 to 5 transitions."""
+  folder = str(tmp_path_factory.mktemp('sets') / 'small_demos')
+  episodes = [
+    fakes.make_episode(1 + k, is_terminal=k != 2, seed=k) for k in range(5)
+  ]
+  writer.write_episodes(episodes, folder, **fakes.SPECS)
+  return folder
+
+
+def _lengths(*args, **kwargs):
+  return [episode.length for episode in reader.read_episodes(*args, **kwargs)]
+
+
+def test_reads_in_the_stored_order(folder):
+  assert _lengths(folder) == [1, 2, 3, 4, 5]
+  assert _lengths(os.path.join(folder, '1.0.0')) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+  'split, lengths',
+  [
+    ('train[:2]', [1, 2]),
+    ('train[3:]', [4, 5]),
+    ('train[:1]+train[4:]', [1, 5]),
+    ('train[:40%]', [1, 2]),
+  ],
+)
+def test_reads_slices(folder, split, lengths):
+  assert _lengths(folder, split) == lengths
+
+
+def test_keeps_terminal_and_truncated_apart(folder):
+  episodes = list(reader.read_episodes(folder))
+  ends = [episode.is_terminal for episode in episodes]
+  assert ends == [True, True, False, True, True]
+  assert [episode.discount[-2] for episode in episodes] == [0, 0, 1, 0, 0]
+
+
+def test_the_threshold_decides_about_success(folder):
+  def count(**kwargs):
+    return sum(e.success for e in reader.read_episodes(folder, **kwargs))
+
+  assert count() == 5
+  assert count(success_threshold=1.5) == 0
+
+
+def test_reads_the_newest_version(tmp_path):
+  folder = str(tmp_path / 'small_demos')
+  for version, length in (('1.9.0', 1), ('1.10.0', 2), ('1.2.0', 3)):
+    writer.write_episodes(
+      [fakes.make_episode(length)], folder, version=version, **fakes.SPECS
+    )
+  os.makedirs(os.path.join(folder, '.partial-x'))
+  os.makedirs(os.path.join(folder, '9.0.0'))  # Empty: not a set.
+  assert _lengths(folder) == [2]
+
+
+def test_a_home_folder_may_be_short(folder, monkeypatch):
+  monkeypatch.setenv('HOME', os.path.dirname(folder))
+  assert _lengths('~/small_demos', 'train[:1]') == [1]
+
+
+def test_the_package_own_set_is_found_from_any_folder(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  for name in ('data/green_bowl_demos', 'green_bowl_demos'):
+    assert len(_lengths(name, 'train[:2]')) == 2
+
+
+def test_a_folder_here_comes_before_the_package_own(
+  tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  writer.write_episodes(
+    [fakes.make_episode(3)], 'data/green_bowl_demos', **fakes.SPECS
+  )
+  assert _lengths('data/green_bowl_demos') == [3]
+
+
+def test_works_where_the_package_own_data_are_missing(folder, monkeypatch):
+  def missing():
+    raise FileNotFoundError
+
+  monkeypatch.setattr(resources, 'data_root', missing)
+  assert _lengths(folder, 'train[:1]') == [1]
+
+
+@pytest.mark.parametrize(
+  'source, named',
+  [
+    ('no_such_demos', 'no folder .*/no_such_demos, nor a TFDS'),
+    ('data/no_such_demos', 'no folder .*/data/no_such_demos'),
+    ('/no/such_demos', 'no folder /no/such_demos'),
+    ('mnist', 'mnist is not prepared in .*tfds.load'),
+  ],
+)
+def test_names_a_set_that_is_missing(source, named, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  # At once: not when the first episode is asked for.
+  with pytest.raises(FileNotFoundError, match=named) as raised:
+    reader.read_episodes(source)
+  assert len(str(raised.value).splitlines()) == 1
+
+
+def test_names_a_folder_that_is_empty(tmp_path):
+  with pytest.raises(
+    FileNotFoundError, match=f'{tmp_path} holds no TFDS data set.*record'
+  ):
+    reader.read_episodes(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+  'split, named',
+  [
+    ('trian', r"no split 'trian' in .*train \(5 episodes\); choose"),
+    ('train[7:9]', r"no split 'train\[7:9\]'"),
+    ('train[', r"no split 'train\['"),
+    ('train[:0]', r"split 'train\[:0\]' of .* is empty; it has: train \(5"),
+  ],
+)
+def test_names_a_split_without_episodes(folder, split, named):
+  with pytest.raises(ValueError, match=named) as raised:
+    reader.read_episodes(folder, split)
+  assert len(str(raised.value).splitlines()) == 1
+
+
+def test_names_the_first_episode_that_does_not_fit(folder):
+  action_spec = {'move': fakes.ACTION_SPEC['move']}
+  episodes = reader.read_episodes(
+    folder, time_step_spec=fakes.TIME_STEP_SPEC, action_spec=action_spec
+  )
+  with pytest.raises(ValueError, match='^episode 0: has the fields action/mo'):
+    next(episodes)
+
+
+def test_says_so_when_a_file_is_damaged(folder, tmp_path):
+  broken = tmp_path / 'broken_demos'
+  broken.mkdir()
+  for name in os.listdir(os.path.join(folder, '1.0.0')):
+    data = pathlib.Path(folder, '1.0.0', name).read_bytes()
+    if 'tfrecord' in name:
+      data = data[: len(data) // 2]
+    (broken / name).write_bytes(data)
+  with pytest.raises(ValueError, match=f'{broken} cannot be read: .*restore'):
+    list(reader.read_episodes(str(broken)))
+
+
+def test_refuses_a_set_without_steps(tmp_path):
+  feature = tfds.features.FeaturesDict({'text': tfds.features.Text()})
+  info = tfds.core.DatasetInfo(
+    builder=tfds.core.dataset_info.DatasetIdentity(
+      'poems', tfds.core.Version('1.0.0'), str(tmp_path), ''
+    ),
+    features=feature,
+  )
+  sequential = tfds.core.SequentialWriter(info, 10)
+  sequential.initialize_splits(['train'])
+  sequential.add_examples({'train': [{'text': 'no robot'}]})
+  sequential.close_all()
+  with pytest.raises(ValueError, match=r"no RLDS data set.*only \['text'\]"):
+    next(reader.read_episodes(str(tmp_path)))
+
+
+@needs_bridge
+def test_an_episode_without_end_in_a_real_set_counts_as_cut():
+  episodes = list(reader.read_episodes(str(BRIDGE), 'train[:3]'))
+  # 3 episodes of 10 steps: 27 transitions; 29 if they ran into each other.
+  assert [episode.length for episode in episodes] == [9, 9, 9]
+  assert not any(episode.is_terminal for episode in episodes)
+  assert not any(episode.success for episode in episodes)
+  for episode in episodes:
+    np.testing.assert_array_equal(episode.discount[:-1], np.ones(9))
+    assert episode.observation['image_0'].shape == (10, 64, 64, 3)
+
+
+@needs_bridge
+def test_a_real_set_that_does_not_fit_is_refused_by_its_fields():
+  episodes = reader.read_episodes(str(BRIDGE), **fakes.SPECS)
+  with pytest.raises(ValueError, match='observation/state, but the environ'):
+    next(episodes)
+
+
+def test_own_demonstrations_are_what_their_readme_says():
+  text = (ROOT / 'data' / 'green_bowl_demos' / 'README.md').read_text()
+  episodes = list(reader.read_episodes('green_bowl_demos'))
+  assert statistics.describe(statistics.summarize(episodes)) in text
+  assert len(episodes) == 120
+  assert all(episode.success and episode.is_terminal for episode in episodes)
+  # No episode twice.
+  starts = collections.Counter(
+    episode.observation['objects'][0].tobytes() for episode in episodes
+  )
+  assert max(starts.values()) == 1
+
+
+def test_own_demonstrations_stay_small():
+  files = (ROOT / 'data' / 'green_bowl_demos').rglob('*')
+  assert sum(file.stat().st_size for file in files if file.is_file()) < 2e6
+
+
+_LOAD = """
+import sys
+import tensorflow_datasets as tfds
+if sys.argv[1] == 'imported':
+  import green_bowl_demos_dataset_builder
+options = {'data_dir': sys.argv[2], 'split': 'train[:6]'}
+episodes = tfds.load('green_bowl_demos', **options)
+print([len(episode['steps']) for episode in episodes])
+"""
+
+
+@pytest.mark.parametrize('how', ['not imported', 'imported', 'copied'])
+def test_tfds_loads_own_demonstrations_by_name(how, tmp_path):
+  data = ROOT / 'data'
+  target = tmp_path if how == 'copied' else data
+  mode = 'imported' if how == 'copied' else how
+  done = subprocess.run(
+    [sys.executable, '-B', '-c', _LOAD, mode, str(target)],
+    env={**os.environ, 'PYTHONPATH': str(data / 'green_bowl_demos')},
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  lengths = [length + 1 for length in _lengths('green_bowl_demos', 'train[:6]')]
+  assert done.stdout.splitlines()[-1] == str(lengths)

@@ -1,0 +1,129 @@
+"""Agents with small networks, and observations for them."""
+
+import functools
+import os
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.policies import tf_policy
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import time_step as ts
+
+from awopt_agent import agent as agent_lib
+from awopt_agent.learning import cem
+from awopt_agent.learning import networks
+
+_spec = tensor_spec.BoundedTensorSpec
+DICT_OBSERVATION = {
+  'gripper': _spec([6], tf.float32, -1.0, 1.0),
+  'objects': _spec([2, 6], tf.float32, -0.5, 0.5),
+  'steps_left': _spec([1], tf.float32, 0.0, 1.0),
+}
+DICT_ACTION = {
+  'move': _spec([3], tf.float32, -1.0, 1.0),
+  'turn': _spec([1], tf.float32, -2.0, 4.0),
+  'close': _spec([], tf.int32, 0, 1),
+}
+NESTED_OBSERVATION = {
+  'arm': {'pose': _spec([3], tf.float32, -1.0, 1.0)},
+  'cup': (_spec([2], tf.float32, -1.0, 1.0), tf.TensorSpec([1], tf.float32)),
+}
+NESTED_ACTION = {
+  'arm': {'move': _spec([2], tf.float32, -1.0, 1.0)},
+  'fingers': (_spec([], tf.int64, 1, 3), _spec([1], tf.float32, 0.0, 1.0)),
+}
+BARE_OBSERVATION = _spec([4], tf.float32, -1.0, 1.0)
+BARE_ACTION = _spec([2], tf.float32, -3.0, 3.0)
+
+
+def make_agent(observation_spec, action_spec, seed=0):
+  """Returns an agent whose weights are at random, and tell actions apart."""
+  agent = agent_lib.AwOptAgent(
+    ts.time_step_spec(observation_spec),
+    action_spec,
+    critic_network=functools.partial(networks.MlpCritic, layers=(16, 16)),
+    actor_network=functools.partial(networks.MlpActor, layers=(16, 16)),
+    policy_cem=cem.CemConfig(samples=8, elites=2),
+    seed=seed,
+  )
+  rng = np.random.default_rng(seed)
+  for policy in agent.policies.values():
+    for variable in policy.variables():
+      variable.assign(rng.normal(size=variable.shape))
+  return agent
+
+
+class LinearPolicy(tf_policy.TFPolicy):
+  """Multiplies the observation by a matrix."""
+
+  def __init__(self, time_step_spec, action_spec):
+    super().__init__(time_step_spec, action_spec)
+    self.matrix = tf.Variable(
+      tf.random.stateless_normal([4, 2], seed=[0, 0]), name='matrix'
+    )
+
+  def _variables(self):
+    return [self.matrix]
+
+  def _action(self, time_step, policy_state=(), seed=None):
+    action = 3 * tf.tanh(time_step.observation @ self.matrix)
+    return policy_step.PolicyStep(action, policy_state)
+
+  def _distribution(self, time_step, policy_state):
+    raise NotImplementedError
+
+
+class LinearAgent:
+  """What `export` needs of an agent, and quick to export."""
+
+  def __init__(self):
+    self.time_step_spec = ts.time_step_spec(BARE_OBSERVATION)
+    self.action_spec = BARE_ACTION
+    policy = LinearPolicy(self.time_step_spec, BARE_ACTION)
+    self.policies = {'actor': policy, 'cem_with_candidate': policy}
+
+
+def observe(spec, count, seed=1):
+  """Returns `[count, ...]` observations inside the bounds."""
+  rng = np.random.default_rng(seed)
+  return tf.nest.map_structure(
+    lambda part: rng.uniform(
+      getattr(part, 'minimum', -1.0),
+      getattr(part, 'maximum', 1.0),
+      (count, *part.shape),
+    ).astype(np.float32),
+    spec,
+  )
+
+
+def act(agent, kind, observation):
+  """Returns what the policy in memory does, as arrays."""
+  count = len(tf.nest.flatten(observation)[0])
+  step = ts.restart(
+    tf.nest.map_structure(tf.constant, observation), batch_size=count
+  )
+  action = agent.policies[kind].action(step).action
+  return tf.nest.map_structure(lambda x: x.numpy(), action)
+
+
+def assert_same_actions(actual, expected):
+  """Compares continuous parts to 1e-5, discrete ones exactly."""
+  tf.nest.assert_same_structure(actual, expected)
+  for one, two in zip(
+    tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True
+  ):
+    assert (one.dtype, one.shape) == (two.dtype, two.shape)
+    tolerance = 1e-5 if one.dtype.kind == 'f' else 0
+    np.testing.assert_allclose(one, two, rtol=0, atol=tolerance)
+
+
+def contents(folder):
+  """Returns the bytes of every file below a folder, by relative path."""
+  found = {}
+  for root, _, names in os.walk(folder):
+    for name in names:
+      path = os.path.join(root, name)
+      with open(path, 'rb') as file:
+        found[os.path.relpath(path, folder)] = file.read()
+  return found

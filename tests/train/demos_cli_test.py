@@ -1,0 +1,163 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from awopt_agent import envs
+from awopt_agent.demos import reader
+from awopt_agent.train import demos_cli
+
+
+@pytest.fixture(name='run')
+def _run(monkeypatch, capsys):
+  """Runs the program in this process: code, stdout and stderr."""
+  term = signal.getsignal(signal.SIGTERM)
+
+  def run(*arguments):
+    monkeypatch.setattr(sys, 'argv', ['awopt-demos', *arguments])
+    try:
+      demos_cli.main()
+      code = 0
+    except SystemExit as end:
+      code = end.code
+    out, err = capsys.readouterr()
+    # Python itself prints a string, and exits with 1.
+    return (1, out, err + code) if isinstance(code, str) else (code, out, err)
+
+  yield run
+  signal.signal(signal.SIGTERM, term)
+
+
+def _record(run, folder, *more):
+  return run('record', '--out', str(folder), '--episodes', '3', *more)
+
+
+def test_records_a_set_and_says_what_it_did(run, tmp_path):
+  folder = tmp_path / 'some_demos'
+  code, out, err = _record(run, folder, '--seed', '3', '--noise', '0')
+  assert code == 0
+  assert out.startswith(f'{folder}/1.0.0: kept 3 of 3 episodes; 3 succeeded')
+  assert err.splitlines()[-1] == '3 of 3 episodes'
+  episodes = list(reader.read_episodes(str(folder)))
+  assert [episode.success for episode in episodes] == [True] * 3
+
+
+def test_inspects_what_it_recorded(run, tmp_path):
+  folder = tmp_path / 'some_demos'
+  _record(run, folder, '--noise', '0')
+  code, out, err = run('inspect', str(folder), '--split', 'train[:2]')
+  assert (code, err) == (0, '')
+  assert out.startswith('episodes  2, ')
+  assert 'action/world_vector         [3]           float32' in out
+
+
+def test_keeps_failures_when_asked(run, tmp_path):
+  folder = tmp_path / 'bad_demos'
+  code, out, _ = _record(run, folder, '--noise', '5', '--keep', 'all')
+  assert code == 0
+  assert 'kept 3 of 3 episodes; 0 succeeded' in out
+
+
+def test_the_seed_decides_every_byte(run, tmp_path):
+  contents = []
+  for name, seed in (('a', '5'), ('b', '5'), ('c', '6')):
+    folder = tmp_path / name / 'same_demos'
+    _record(run, folder, '--seed', seed)
+    (file,) = (folder / '1.0.0').glob('*.tfrecord*')
+    contents.append(file.read_bytes())
+  assert contents[0] == contents[1]
+  assert contents[0] != contents[2]
+
+
+@pytest.mark.parametrize(
+  'arguments, named',
+  [
+    (['record', '--out', '{}/some_demos', '--task', 'fly'], "task 'fly'"),
+    (['record', '--out', '{}/Some-Demos'], "'Some-Demos' cannot name"),
+    (['record', '--out', '{}/x', '--noise', '-1'], 'noise is a standard'),
+    (['record', '--out', '{}/file/x'], 'cannot write to {}/file/x: '),
+    (['record', '--out', '{}/x', '--noise', '9'], 'the expert succeeded in'),
+    (['inspect', '{}/nothing'], 'no folder {}/nothing'),
+    (['inspect', '{}'], 'the folder {} holds no TFDS data set'),
+    (['inspect', 'green_bowl_demos', '--split', 'tset'], "no split 'tset'"),
+    (['inspect', 'green_bowl_demos', '--split', 'train[:0]'], 'is empty'),
+  ],
+)
+def test_what_cannot_be_done_is_one_line(run, tmp_path, arguments, named):
+  (tmp_path / 'file').write_text('')
+  code, out, err = run(*(part.format(tmp_path) for part in arguments))
+  assert (code, out) == (1, '')
+  (line,) = err.splitlines()
+  assert line.startswith('awopt-demos: ' + named.format(tmp_path)) or (
+    named in line
+  )
+  assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
+@pytest.mark.parametrize(
+  'arguments',
+  [
+    [],
+    ['fly'],
+    ['record'],
+    ['inspect'],
+    ['record', '--out', 'x', '--episodes', '0'],
+    ['record', '--out', 'x', '--seed', '-1'],
+    ['record', '--out', 'x', '--keep', 'some'],
+  ],
+)
+def test_bad_usage_is_one_line_and_code_2(run, arguments):
+  code, out, err = run(*arguments)
+  assert (code, out) == (2, '')
+  assert len(err.splitlines()) == 1
+  assert '--help' in err
+
+
+def test_never_overwrites(run, tmp_path):
+  folder = tmp_path / 'some_demos'
+  _record(run, folder)
+  code, _, err = _record(run, folder)
+  assert code == 1
+  assert '1.0.0 exists' in err
+
+
+def test_a_killed_recording_leaves_nothing_and_is_quiet(tmp_path):
+  folder = tmp_path / 'sets' / 'some_demos'
+  command = [sys.executable, '-m', 'awopt_agent.train.demos_cli', 'record']
+  process = subprocess.Popen(
+    [*command, '--out', str(folder), '--episodes', '100000'],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    env={'HOME': str(tmp_path / 'home'), 'PATH': os.environ['PATH']},
+    text=True,
+  )
+  while not folder.exists() and process.poll() is None:
+    time.sleep(0.1)
+  process.terminate()
+  out, err = process.communicate(timeout=60)
+  assert process.returncode == 143
+  assert (out, err) == ('', '')
+  assert not folder.parent.exists()
+
+
+def test_own_demonstrations_fit_the_task_still():
+  environment = envs.make('green_bowl')
+  episodes = reader.read_episodes(
+    'green_bowl_demos',
+    time_step_spec=environment.time_step_spec(),
+    action_spec=environment.action_spec(),
+  )
+  longest = 1 / (1 - next(episodes).observation['steps_left'][1, 0])
+  assert max(episode.length for episode in episodes) <= round(longest)
+  environment.reset()
+  stay = {
+    name: np.zeros(spec.shape, spec.dtype)
+    for name, spec in environment.action_spec().items()
+  }
+  left = environment.step(stay).observation['steps_left'][0]
+  assert round(1 / (1 - left)) == round(longest), 'record the set again'
+  environment.close()
