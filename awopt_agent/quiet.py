@@ -5,10 +5,15 @@ what a user's own program prints is the user's business. Whatever the user has
 set in the environment wins.
 """
 
+import io
+import logging
 import os
+import re
+import sys
+import threading
 import warnings
 
-__all__ = []
+__all__ = ['drop_reverb_notices']
 
 # TensorFlow's C++ logs of level INFO, WARNING and ERROR: it reports each
 # missing GPU library and each cuDNN that registers twice as an error, on
@@ -44,3 +49,43 @@ warnings.filterwarnings(
   category=RuntimeWarning,
   module=r'tf_agents\.specs\.array_spec',
 )
+
+# TF-Agents' Learner warns that it writes no checkpoints: ours hold the replay
+# too.
+logging.getLogger('absl').setLevel(logging.ERROR)
+logging.getLogger('tensorflow').setLevel(logging.ERROR)
+
+_REVERB_NOTICE = re.compile(
+  rb'\[reverb/cc/\S+\] +('
+  rb'Initializing TFRecordCheckpointer|Loading latest checkpoint|'
+  rb'Started replay server|Stored checkpoint|Shutting down replay server|'
+  rb'Sampler and server are owned)'
+)
+
+
+def drop_reverb_notices() -> None:
+  """Filters the notices that Reverb's C++ code writes to descriptor 2.
+
+  Reverb 0.14 has no log level. Python's own stderr keeps the terminal; only
+  native code writes to the filter, which passes on all that it does not know.
+  """
+  sys.stderr.flush()
+  original = os.dup(2)
+  sys.stderr = io.TextIOWrapper(
+    os.fdopen(original, 'wb', buffering=0, closefd=False),
+    line_buffering=True,
+    write_through=True,
+  )
+  read_end, write_end = os.pipe()
+  os.dup2(write_end, 2)
+  os.close(write_end)
+  threading.Thread(
+    target=_pass_on, args=(read_end, original), daemon=True
+  ).start()
+
+
+def _pass_on(source: int, target: int) -> None:
+  with os.fdopen(source, 'rb') as lines:
+    for line in lines:
+      if not _REVERB_NOTICE.match(line):
+        os.write(target, line)

@@ -111,7 +111,7 @@ class _CleanProcess(parallel_py_environment.ProcessPyEnvironment):
 
   def start(self, wait_to_start: bool = True) -> None:
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['awopt_agent.envs'])
+    context.set_forkserver_preload(['awopt_agent.quiet', 'awopt_agent.envs'])
     self._conn, conn = context.Pipe()
     self._process = context.Process(
       target=_serve, args=(self, conn), daemon=True

@@ -7,6 +7,9 @@ import tensorflow as tf
 
 __all__ = ['ActionCodec']
 
+# A wider integer is one without bounds, or a number that belongs in a float.
+_MAX_VALUES = 1024
+
 
 class ActionCodec:
   """Turns a nest of bounded actions into one vector `[..., A]` and back.
@@ -46,7 +49,7 @@ class ActionCodec:
     ]
     self.continuous_size = sum(p.shape.num_elements() for p in self._continuous)
     self.discrete_sizes = tuple(
-      int(np.max(p.maximum) - np.min(p.minimum)) + 1
+      int(np.max(p.maximum)) - int(np.min(p.minimum)) + 1
       for p in self._discrete
       for _ in range(p.shape.num_elements())
     )
@@ -82,12 +85,12 @@ class ActionCodec:
     outer = tf.shape(vector)[:-1]
     continuous, *groups = self.split(vector)
     continuous = tf.clip_by_value(continuous, -1.0, 1.0)
-    decoded, start = {}, 0
+    floats, integers, start = [], [], 0
     for part, (low, high) in zip(self._continuous, self._bounds, strict=True):
       width = part.shape.num_elements()
       unit = (continuous[..., start : start + width] + 1.0) / 2.0
       value = tf.clip_by_value(low + unit * (high - low), low, high)
-      decoded[id(part)] = tf.cast(_unflatten_part(value, part, outer), part.dtype)
+      floats.append(tf.cast(_unflatten_part(value, part, outer), part.dtype))
       start += width
     start = 0
     for part in self._discrete:
@@ -96,10 +99,11 @@ class ActionCodec:
         [tf.argmax(g, axis=-1) for g in groups[start : start + count]], axis=-1
       )
       value = tf.cast(indices, part.dtype) + int(np.min(part.minimum))
-      decoded[id(part)] = _unflatten_part(value, part, outer)
+      integers.append(_unflatten_part(value, part, outer))
       start += count
+    in_turn = {True: iter(floats), False: iter(integers)}
     return tf.nest.pack_sequence_as(
-      self._spec, [decoded[id(part)] for part in self._parts]
+      self._spec, [next(in_turn[p.dtype.is_floating]) for p in self._parts]
     )
 
   def split(self, vector: tf.Tensor) -> list[tf.Tensor]:
@@ -112,7 +116,8 @@ def _check_bounded(part) -> None:
   if not has_bounds or not (
     np.all(np.isfinite(part.minimum))
     and np.all(np.isfinite(part.maximum))
-    # The least float32 stands for "unbounded" in a BoundedTensorSpec.
+    # The ends of float32 stand for "unbounded" in a BoundedTensorSpec.
+    and np.all(np.abs(np.asarray(part.minimum, np.float64)) < 1e30)
     and np.all(np.abs(np.asarray(part.maximum, np.float64)) < 1e30)
     and np.all(np.asarray(part.minimum) < np.asarray(part.maximum))
   ):
@@ -132,6 +137,14 @@ def _check_bounded(part) -> None:
       f'discrete action {part.name!r} must have the same bounds for all its '
       f'elements, got {part}; split it into several parts.'
     )
+  if part.dtype.is_integer:
+    values = int(np.max(part.maximum)) - int(np.min(part.minimum)) + 1
+    if values > _MAX_VALUES:
+      raise ValueError(
+        f'discrete action {part.name!r} must have at most {_MAX_VALUES} '
+        f'values, one entry each, got {values}; narrow its bounds or make it '
+        'a float.'
+      )
 
 
 def _flatten_part(value, part) -> tf.Tensor:

@@ -106,7 +106,10 @@ class _StateVector:
 
 
 def _scale_of(part) -> tuple[np.ndarray, np.ndarray]:
-  """Returns centre and half width of a spec's bounds; 0, 1 if it has none."""
+  """Returns centre and half width of a spec's bounds.
+
+  They are 0 and 1 where it has none, and of half width 1 where both are equal.
+  """
   size = part.shape.num_elements()
   low = np.broadcast_to(getattr(part, 'minimum', -1.0), part.shape)
   high = np.broadcast_to(getattr(part, 'maximum', 1.0), part.shape)
@@ -114,7 +117,7 @@ def _scale_of(part) -> tuple[np.ndarray, np.ndarray]:
   high = high.reshape(size).astype(np.float64)
   bounded = (np.abs(low) < 1e6) & (np.abs(high) < 1e6)
   center = np.where(bounded, (low + high) / 2, 0.0)
-  half = np.where(bounded, (high - low) / 2, 1.0)
+  half = np.where(bounded & (low < high), (high - low) / 2, 1.0)
   return center.astype(np.float32), half.astype(np.float32)
 
 

@@ -1,10 +1,10 @@
 """Writes an agent's policies as one SavedModel that needs none of our code."""
 
-from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import json
 import logging
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,8 @@ from tf_agents.trajectories import time_step as ts
 
 import awopt_agent
 from awopt_agent.serving import golden as golden_lib
-from awopt_agent.serving import layout
+from awopt_agent.serving import layout, predictor
 from awopt_agent.serving import parts as parts_lib
-from awopt_agent.serving import predictor
 
 __all__ = ['export']
 

@@ -67,8 +67,7 @@ def make(
   nudged = {name: _nudge(value) for name, value in inputs.items()}
   moved = np.max(
     [
-      _distance(answers[name], call(nudged))
-      for name, call in functions.items()
+      _distance(answers[name], call(nudged)) for name, call in functions.items()
     ],
     axis=0,
   )
@@ -79,9 +78,7 @@ def make(
   }
 
 
-def difference(
-  golden: Golden, call: Callable[[Arrays], Arrays]
-) -> str | None:
+def difference(golden: Golden, call: Callable[[Arrays], Arrays]) -> str | None:
   """Says where a function answers otherwise; None if it does not."""
   outputs = call(golden.inputs)
   if set(outputs) != set(golden.outputs):
@@ -98,7 +95,8 @@ def difference(
     if not np.all(close):
       where = tuple(np.argwhere(~close)[0])
       return (
-        f'answers {name!r} = {value[where]} instead of {expected[where]} to '
+        f'answers {name!r} = {value[where]!s} instead of '
+        f'{expected[where]!s} to '
         f'golden input {where[0]}'
       )
   return None
@@ -148,7 +146,9 @@ def _bounds(part: parts_lib.Part, dtype) -> tuple[np.ndarray, np.ndarray]:
   of_type = (0, 255) if dtype == np.uint8 else (-np.inf, np.inf)
   given = [
     default if bound is None else np.asarray(bound, np.float64)
-    for bound, default in zip((part.minimum, part.maximum), of_type)
+    for bound, default in zip(
+      (part.minimum, part.maximum), of_type, strict=True
+    )
   ]
   low, high = (np.broadcast_to(bound, part.shape) for bound in given)
   has_low, has_high = np.abs(low) < _UNBOUNDED, np.abs(high) < _UNBOUNDED

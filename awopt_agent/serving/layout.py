@@ -1,21 +1,22 @@
 """Which files an exported policy is made of, and how they appear and vanish.
 
-    <folder>/<step>/               a version, as TensorFlow's model server likes
-      saved_model.pb  fingerprint.pb  variables/
-      assets.extra/                ours; model servers leave it alone
-        specs.json                 parts of observation and action
-        metadata.json              versions, training step, measured success
-        config.gin                 configuration in force
-        golden.npz                 pairs of inputs and outputs
-        SHA256SUMS                 of all other files; `sha256sum -c` reads it
+A version is a folder named by its training step, as TensorFlow's model server
+likes it: the SavedModel's own files, and ours, which model servers leave
+alone, in `assets.extra`:
+
+specs.json: parts of observation and action.
+metadata.json: versions, training step, measured success.
+config.gin: configuration in force.
+golden.npz: pairs of inputs and outputs.
+SHA256SUMS: of all other files of the version; `sha256sum -c` reads it.
 """
 
-from collections.abc import Iterator
 import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 __all__ = [
   'CONFIG',
@@ -34,6 +35,14 @@ METADATA = os.path.join(_EXTRA, 'metadata.json')
 CONFIG = os.path.join(_EXTRA, 'config.gin')
 GOLDEN = os.path.join(_EXTRA, 'golden.npz')
 _CHECKSUMS = os.path.join(_EXTRA, 'SHA256SUMS')
+_NEEDED = {
+  'saved_model.pb',
+  os.path.join('variables', 'variables.index'),
+  SPECS,
+  METADATA,
+  CONFIG,
+  GOLDEN,
+}
 _REMEDY = 'copy the folder again, or export the policy again'
 
 
@@ -99,7 +108,7 @@ def find_version(folder: str) -> str:
     )
   paths = [os.path.join(folder, version) for version in reversed(versions)]
   # Where none is complete, the newest one's error tells what it lacks.
-  return next((path for path in paths if not _missing(path)), paths[0])
+  return next(filter(_is_complete, paths), paths[0])
 
 
 def write_checksums(folder: str) -> None:
@@ -152,6 +161,13 @@ def _missing_folders(path: str) -> list[str]:
   return missing
 
 
+def _is_complete(folder: str) -> bool:
+  try:
+    return not _missing(folder)
+  except ValueError:
+    return False
+
+
 def _missing(folder: str) -> list[str]:
   """Returns the files that a version should have, and has not."""
   if not os.path.isfile(os.path.join(folder, _CHECKSUMS)):
@@ -167,9 +183,9 @@ def _read_checksums(folder: str) -> dict[str, str]:
   with open(
     os.path.join(folder, _CHECKSUMS), encoding='utf-8', errors='replace'
   ) as file:
-    pairs = [line.split(maxsplit=1) for line in file.read().splitlines()]
-  sums = {pair[-1]: pair[0] for pair in pairs}
-  if not {'saved_model.pb', SPECS, METADATA, GOLDEN} <= set(sums):
+    pairs = [line.partition('  ') for line in file.read().splitlines()]
+  sums = {name: digest for digest, _, name in pairs}
+  if not _NEEDED <= set(sums):
     raise ValueError(f'{folder}: {_CHECKSUMS} is damaged; {_REMEDY}.')
   return sums
 

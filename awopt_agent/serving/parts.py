@@ -1,7 +1,7 @@
 """The named parts of an observation or an action, as a SavedModel has them."""
 
-from collections.abc import Iterator, Mapping, Sequence
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,7 +93,9 @@ def flatten(parts: Sequence[Part], nest: Any, what: str) -> dict[str, Any]:
   found = {_name(path): leaf for path, leaf in _leaves(nest, (Mapping, tuple))}
   needed = {part.name for part in parts}
   problems = [f'lacks {name!r}' for name in sorted(needed - set(found))]
-  problems += [f'has an unknown {name!r}' for name in sorted(set(found) - needed)]
+  problems += [
+    f'has an unknown {name!r}' for name in sorted(set(found) - needed)
+  ]
   if problems:
     raise ValueError(
       f'{what} {", ".join(problems)}; pass the parts '
@@ -140,8 +142,10 @@ def check(
     for part in parts
   }
   outer = {
-    part.name: arrays[part.name].shape[: arrays[part.name].ndim - len(part.shape)]
-    for part in parts
+    name: array.shape[: array.ndim - rank]
+    for (name, array), rank in zip(
+      arrays.items(), (len(part.shape) for part in parts), strict=True
+    )
   }
   if len(set(outer.values())) > 1:
     found = ', '.join(f'{name} {list(size)}' for name, size in outer.items())
@@ -161,9 +165,9 @@ def _part_of(path: tuple, leaf: Any, bare_name: str) -> Part:
   name = _name(path) or bare_name
   if dtype.kind not in 'biuf':
     raise ValueError(f'{name!r} must hold numbers to be served, got {leaf}.')
+  bounds = [getattr(leaf, side, None) for side in ('minimum', 'maximum')]
   bounds = [
-    None if bound is None else np.asarray(bound, dtype)
-    for bound in (getattr(leaf, 'minimum', None), getattr(leaf, 'maximum', None))
+    bound if bound is None else np.asarray(bound, dtype) for bound in bounds
   ]
   return Part(name, path, tuple(map(int, leaf.shape)), dtype.name, *bounds)
 

@@ -1,8 +1,8 @@
 """Loads an exported policy, and acts by it once it has proved itself."""
 
-from collections.abc import Callable, Mapping
 import json
 import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -132,9 +132,7 @@ def as_array_function(signature: Callable[..., Mapping]) -> ArrayFunction:
 
   def call(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     tensors = {name: tf.constant(value) for name, value in values.items()}
-    return {
-      name: value.numpy() for name, value in signature(**tensors).items()
-    }
+    return {name: value.numpy() for name, value in signature(**tensors).items()}
 
   return call
 

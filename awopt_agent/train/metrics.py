@@ -1,6 +1,7 @@
 """The run's record: one JSON object a line."""
 
 import json
+import os
 from typing import Any
 
 __all__ = ['MetricsLog']
@@ -22,3 +23,14 @@ class MetricsLog:
     line = json.dumps(record) + '\n'
     with open(self._path, 'a', encoding='utf-8') as file:
       file.write(line)
+
+  def success_at(self, learner_step: int) -> dict[str, dict[str, float]]:
+    """Returns the success rates last measured at a learner step, if any."""
+    if not os.path.exists(self._path):
+      return {}
+    found: dict[str, dict[str, float]] = {}
+    with open(self._path, encoding='utf-8') as file:
+      for record in map(json.loads, file):
+        if record.get('learner_step') == learner_step:
+          found.update(record.get('success', {}))
+    return found

@@ -1,6 +1,6 @@
 """awopt-train: from demonstrations to a served policy, in one process."""
 
-from awopt_agent import quiet  # noqa: F401  Before TensorFlow.
+from awopt_agent import quiet  # Before TensorFlow.
 from awopt_agent.train import command_line
 
 
@@ -18,6 +18,7 @@ def _parse():
 def main() -> None:
   """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage)."""
   flags = _parse()
+  quiet.drop_reverb_notices()
   with command_line.one_line_errors('awopt-train'):
     from awopt_agent.train import session  # TensorFlow takes seconds.
 

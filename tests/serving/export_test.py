@@ -11,9 +11,7 @@ import tensorflow as tf
 
 import awopt_agent
 from awopt_agent.serving import export as export_lib
-from awopt_agent.serving import golden
-from awopt_agent.serving import layout
-from awopt_agent.serving import predictor
+from awopt_agent.serving import golden, layout, predictor
 from tests.serving import fakes
 
 KINDS = ('actor', 'cem', 'cem_with_candidate')
@@ -217,7 +215,9 @@ def test_equal_weights_give_equal_files_of_ours(
     assert one[name] == two[name], name
 
 
-def test_refuses_a_version_that_exists_and_keeps_it(linear_agent, linear_version):
+def test_refuses_a_version_that_exists_and_keeps_it(
+  linear_agent, linear_version
+):
   before = fakes.contents(linear_version)
   with pytest.raises(ValueError, match='/0 exists; .*overwrite') as error:
     export_lib.export(
@@ -304,7 +304,10 @@ def test_refuses_weights_that_are_not_finite(tmp_path):
     ({'train_step': -1}, 'train_step must be >= 0, got -1'),
     ({'default_policy': 'best'}, "unknown default_policy 'best'; .*actor"),
     ({'success': {'best': SUCCESS['actor']}}, "success has 'best'"),
-    ({'success': {'actor': {'rate': 0.5}}}, "success has 'actor'.*high, low, n"),
+    (
+      {'success': {'actor': {'rate': 0.5}}},
+      "success has 'actor'.*high, low, n",
+    ),
     ({'golden_count': 0}, 'golden_count must be >= 1, got 0'),
     (
       {'golden_observations': np.zeros([2, 3], np.float32)},

@@ -11,8 +11,7 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
 from awopt_agent import agent as agent_lib
-from awopt_agent.learning import cem
-from awopt_agent.learning import networks
+from awopt_agent.learning import cem, networks
 
 _spec = tensor_spec.BoundedTensorSpec
 DICT_OBSERVATION = {

@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 
 from awopt_agent.serving import export as export_lib
-from awopt_agent.serving import golden
-from awopt_agent.serving import layout
+from awopt_agent.serving import golden, layout
 from awopt_agent.serving import predictor as predictor_lib
 from tests.serving import fakes
 
@@ -214,7 +213,7 @@ def test_refuses_other_actions_than_the_golden_ones(version, signature):
   _sum_again(version)
   message = _refusal(version)
   assert f"signature '{signature}' answers 'turn' = " in message
-  assert f' instead of {turn[3, 0]} to golden input 3' in message
+  assert f' instead of {turn[3, 0]!s} to golden input 3' in message
   assert f'with TensorFlow {tf.__version__}' in message
 
 

@@ -1,0 +1,83 @@
+"""A run of awopt-evaluate: measures, and films, an exported policy."""
+
+import os
+
+from awopt_agent import envs
+from awopt_agent.serving import predictor as predictor_lib
+from awopt_agent.train import builders
+from awopt_agent.train import config as config_lib
+from awopt_agent.train import evaluation
+from awopt_agent.train import loop
+from awopt_agent.train import metrics
+from awopt_agent.train import run_folder
+from awopt_agent.train import videos
+
+__all__ = ['evaluate']
+
+_BATCH = 16
+
+
+def evaluate(flags) -> str:
+  """Evaluates the policy that is served, in the run's own task.
+
+  Args:
+    flags: Of awopt-evaluate.
+
+  Returns:
+    The line that says how well it does.
+
+  Raises:
+    ValueError, OSError: With one line for the user.
+  """
+  folder = run_folder.RunFolder(flags.root_dir)
+  stored = folder.config()
+  predictor = predictor_lib.Predictor(
+    _version(folder, flags.step), policy=flags.policy
+  )
+  config_lib.load([], [stored, *flags.gin_bindings])
+  config = loop.TrainConfig()
+  rate = _measure(predictor, flags, config.success_threshold)
+  step = predictor.metadata['train_step']
+  folder.check_disk()
+  metrics.MetricsLog(folder.metrics).append(
+    {
+      'phase': 'evaluate',
+      'learner_step': step,
+      'seed': flags.seed,
+      'success': {flags.policy: rate.as_record()},
+    }
+  )
+  line = f'{flags.policy} at step {step}: success {rate} of {rate.episodes}'
+  if flags.videos:
+    line += f'; video in {_film(predictor, flags, folder, step)}'
+  return line
+
+
+def _version(folder: run_folder.RunFolder, step: int | None) -> str:
+  if step is None:
+    return folder.policies
+  return os.path.join(folder.policies, str(step))
+
+
+def _measure(predictor, flags, threshold) -> evaluation.SuccessRate:
+  env = builders.make_vector_env(min(_BATCH, flags.episodes), flags.seed)
+  try:
+    evaluator = evaluation.Evaluator(
+      env,
+      seed=evaluation.EVALUATION_SEED + flags.seed,
+      success_threshold=threshold,
+    )
+    return evaluator.evaluate(
+      lambda step: predictor.predict(step.observation), flags.episodes
+    )
+  finally:
+    env.close()
+
+
+def _film(predictor, flags, folder, step: int) -> str:
+  env = envs.make(seed=evaluation.EVALUATION_SEED + flags.seed)
+  path = os.path.join(folder.videos, f'{flags.policy}_{step}.{flags.format}')
+  try:
+    return videos.record(env, predictor.predict, path, episodes=flags.videos)
+  finally:
+    env.close()

@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.specs import tensor_spec
+
+from awopt_agent.learning import networks
+
+# A workspace of unequal bounds, and a clock without any.
+SPEC = {
+  'place': tensor_spec.BoundedTensorSpec([2], tf.float32, [0, -4], [1, 4]),
+  'clock': tf.TensorSpec([], tf.float32),
+}
+
+
+def observations(batch=5, seed=0):
+  return tensor_spec.sample_spec_nest(
+    {**SPEC, 'clock': tensor_spec.BoundedTensorSpec([], tf.float32, 0.0, 3.0)},
+    seed=seed,
+    outer_dims=(batch,),
+  )
+
+
+def make_critic(**kwargs):
+  return networks.MlpCritic(SPEC, 3, **{'layers': (16, 16), **kwargs})
+
+
+def make_actor(**kwargs):
+  return networks.MlpActor(SPEC, 2, (3, 2), **{'layers': (16, 16), **kwargs})
+
+
+def test_scaled_state_is_centred_on_the_bounds_and_zoomed():
+  state = networks._StateVector(SPEC, zooms=(8.0,))
+  vector = state(
+    {
+      'place': tf.constant([[0.75, -1.0], [0.5, 4.0]]),
+      'clock': tf.constant([3.0, 0.0]),
+    }
+  )
+  assert state.size == 6
+  # clock as it is; place: (.75 - .5) / .5, (-1 - 0) / 4; (.5 - .5) / .5, 4 / 4.
+  scaled = np.array([[3.0, 0.5, -0.25], [0.0, 0.0, 1.0]])
+  np.testing.assert_allclose(vector[:, :3], scaled, atol=1e-6)
+  np.testing.assert_allclose(vector[:, 3:], np.tanh(8 * scaled), atol=1e-6)
+
+
+def test_zooms_are_optional():
+  assert networks._StateVector(SPEC, zooms=()).size == 3
+
+
+def test_an_observation_that_never_varies_is_finite():
+  spec = tensor_spec.BoundedTensorSpec([2], tf.float32, [0, 7], [2, 7])
+  vector = networks._StateVector(spec, ())(tf.constant([[2.0, 7.0]]))
+  np.testing.assert_allclose(vector, [[1.0, 0.0]])
+
+
+def test_integer_observations_are_refused():
+  spec = {'image': tensor_spec.BoundedTensorSpec([4, 4, 3], tf.uint8, 0, 255)}
+  with pytest.raises(ValueError, match='float observations'):
+    networks.MlpCritic(spec, 3)
+  with pytest.raises(ValueError, match='float observations'):
+    networks.MlpActor(spec, 1, ())
+
+
+def test_another_structure_of_observations_is_refused():
+  with pytest.raises((ValueError, TypeError), match='structure'):
+    make_critic().encode({'place': tf.zeros([1, 2])})
+
+
+def test_each_action_is_scored_by_itself():
+  critic = make_critic()
+  features = critic.encode(observations(batch=5))
+  actions = tf.random.stateless_uniform([5, 7, 3], [0, 1], -1, 1)
+  scores = critic.score(features, actions)
+  assert features.shape[0] == 5
+  assert scores.shape == (5, 7)
+  for index in range(7):
+    one = critic.score(features, actions[:, index : index + 1])
+    np.testing.assert_allclose(scores[:, index : index + 1], one, atol=1e-5)
+
+
+def test_a_critic_looks_at_observation_and_action():
+  critic = make_critic()
+  score = lambda seed, action: critic.score(
+    critic.encode(observations(batch=1, seed=seed)), tf.constant([[action]])
+  ).numpy()
+  assert score(0, [0.0] * 3) != score(1, [0.0] * 3)
+  assert score(0, [0.0] * 3) != score(0, [0.0, 0.0, 1.0])
+
+
+def test_the_first_layer_equals_one_on_both_inputs_joined():
+  critic = make_critic(layers=(4,))
+  observation = observations(batch=2)
+  actions = tf.random.stateless_uniform([2, 1, 3], [0, 1], -1, 1)
+  state = networks._StateVector(SPEC, (8.0,))(observation)
+  kernel = tf.concat(
+    [critic._observation_layer.kernel, critic._action_layer.kernel], axis=0
+  )
+  joined = tf.concat([state, actions[:, 0]], axis=-1) @ kernel
+  expected = critic._output(tf.nn.relu(joined))[:, 0]
+  score = critic.score(critic.encode(observation), actions)[:, 0]
+  np.testing.assert_allclose(score, expected, atol=1e-5)
+
+
+def test_variables_exist_once_it_is_built():
+  # Critic: 2 first layers, 1 hidden, 1 output; a kernel and a bias each.
+  assert len(make_critic().trainable_variables) == 8
+  assert len(make_actor().trainable_variables) == 6
+
+
+@pytest.mark.parametrize('make', [make_critic, make_actor])
+def test_weights_are_fixed_by_their_seed(make):
+  values = lambda seed: [v.numpy() for v in make(seed=seed).variables]
+  for one, two in zip(values(1), values(1), strict=True):
+    np.testing.assert_array_equal(one, two)
+  kernels = lambda seed: [v for v in values(seed) if v.ndim == 2]
+  for one, two in zip(kernels(1), kernels(2), strict=True):
+    assert not np.array_equal(one, two)
+
+
+def test_an_actor_gives_an_action_vector():
+  actor = make_actor()
+  distribution = actor.distribution(actor.encode(observations(batch=5)))
+  mode = distribution.mode().numpy()
+  assert mode.shape == (5, 7)
+  assert np.all(np.abs(mode[:, :2]) <= 1)
+  np.testing.assert_array_equal(mode[:, 2:5].sum(-1), 1)
+  np.testing.assert_array_equal(mode[:, 5:].sum(-1), 1)
+  assert distribution.log_prob(distribution.mode()).shape == (5,)
+
+
+@pytest.mark.parametrize(('bias', 'std'), [(-50.0, 0.2), (50.0, 0.6)])
+def test_the_deviation_stays_in_its_bounds(bias, std):
+  actor = make_actor(min_std=0.2, max_std=0.6)
+  # The outputs are mean (2), deviation (2), then the logits.
+  shift = [0.0, 0.0, bias, bias] + [0.0] * 5
+  actor._output.bias.assign(shift)
+  actor._output.kernel.assign(tf.zeros_like(actor._output.kernel))
+  distribution = actor.distribution(actor.encode(observations(batch=1)))
+  # At the mean (0, 0): -2 (ln(std) + .918939) + ln(1/3) + ln(1/2).
+  log_prob = distribution.log_prob(tf.constant([[0.0, 0, 1, 0, 0, 1, 0]]))
+  expected = -2 * (np.log(std) + 0.918939) - np.log(6)
+  np.testing.assert_allclose(log_prob, [expected], rtol=1e-5)
+
+
+@pytest.mark.parametrize(('low', 'high'), [(0.0, 1.0), (0.5, 0.5), (0.6, 0.5)])
+def test_bounds_of_the_deviation_that_make_no_sense_are_named(low, high):
+  with pytest.raises(ValueError, match='min_std'):
+    make_actor(min_std=low, max_std=high)
