@@ -312,6 +312,7 @@ class AwOptAgent(tf_agent.TFAgent):
     return tf_agent.LossInfo(critic_loss + actor_loss, info)
 
   def _to_batch(self, experience: structs.Experience) -> _Batch:
+    self._check_experience(experience)
     steps, label = experience
     first = lambda nest: tf.nest.map_structure(lambda x: x[:, 0], nest)
     same = label.episode_id == label.episode_id[:, :1]
@@ -330,12 +331,30 @@ class AwOptAgent(tf_agent.TFAgent):
       valid=live[:, 0],
     )
 
+  def _check_experience(self, experience: structs.Experience) -> None:
+    if not isinstance(experience, structs.Experience):
+      raise ValueError(
+        'AwOptAgent trains on structs.Experience, a trajectory and its '
+        f"episode's label, got {type(experience).__name__}; let "
+        'experience.labelling.LabellingObserver fill your replay buffer.'
+      )
+    steps = experience.label.step.shape[1]
+    if steps not in (None, self.train_sequence_length):
+      raise ValueError(
+        f'this agent trains on {self.train_sequence_length} consecutive steps '
+        f'(n_step + 1), got {steps}; sample that many.'
+      )
+
   def _critic_terms(self, batch: _Batch, importance: tf.Tensor):
     """Returns the critic's loss, and its other terms by name."""
     target, candidate_won = self._bellman_target(batch)
     features = self._critic.encode(batch.observation)
     score = self._critic.score(features, batch.action[:, tf.newaxis])[:, 0]
-    loss = tf.reduce_mean(importance * self._critic_loss_fn(score, target))
+    # Over the valid ones: boundaries must not shrink the step.
+    loss = tf.math.divide_no_nan(
+      tf.reduce_sum(importance * self._critic_loss_fn(score, target)),
+      tf.reduce_sum(batch.valid),
+    )
     return loss, {
       'target': _mean(target, batch.valid),
       'value': _mean(self._value(score), batch.valid),

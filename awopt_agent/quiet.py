@@ -73,6 +73,8 @@ def drop_reverb_notices() -> None:
   original = os.dup(2)
   sys.stderr = io.TextIOWrapper(
     os.fdopen(original, 'wb', buffering=0, closefd=False),
+    # As Python's own: a message must never fail on a letter.
+    errors='backslashreplace',
     line_buffering=True,
     write_through=True,
   )

@@ -266,3 +266,11 @@ def time_steps(x, *, first=False):
   step = ts.transition({'x': x}, tf.zeros([batch]))
   kind = ts.StepType.FIRST if first else ts.StepType.MID
   return step._replace(step_type=tf.fill([batch], kind))
+
+
+def step_spec():
+  """Returns the specs of one step of `make_episode`."""
+  return tf.nest.map_structure(
+    lambda column: tf.TensorSpec(column.shape[1:], column.dtype),
+    make_episode(1),
+  )

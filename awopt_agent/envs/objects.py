@@ -91,7 +91,7 @@ def make_bowl(
 ) -> GraspObject:
   """Makes an open bowl; its origin is the middle of its foot's underside."""
   client = simulation.client
-  sides, lean_rad, thickness_m = 12, 0.20, 0.005
+  sides, lean_rad, thickness_m = 12, 0.12, 0.005
   base_m = 0.004
   wall_m = (height_m - base_m) / math.cos(lean_rad)
   foot_radius_m = rim_radius_m - height_m * math.tan(lean_rad)

@@ -9,7 +9,7 @@ from awopt_agent.envs import simulation as simulation_lib
 
 __all__ = ['make_table', 'scatter']
 
-_GAP_M = 0.012
+_GAP_M = 0.03
 _MAX_TRIES = 1000
 
 

@@ -1,6 +1,8 @@
 """Many environments as one batch, in a process of their own."""
 
+import atexit
 from collections.abc import Callable, Sequence
+import contextlib
 import multiprocessing
 import signal
 from typing import Any
@@ -11,6 +13,10 @@ from tf_agents.environments import parallel_py_environment
 from tf_agents.environments import py_environment
 
 __all__ = ['ProcessEnv', 'VectorEnv']
+
+# A step takes milliseconds, and building the simulation seconds.
+_ANSWER_LIMIT_S = 600.0
+_END_LIMIT_S = 5.0
 
 
 class VectorEnv(batched_py_environment.BatchedPyEnvironment):
@@ -34,6 +40,7 @@ class VectorEnv(batched_py_environment.BatchedPyEnvironment):
       )
     for env, state_of_env in zip(self.envs, state, strict=True):
       env.set_state(state_of_env)
+    self._current_time_step = None  # Else the next step would go on.
 
   def render_one(self, index: int) -> np.ndarray:
     """Returns a picture of one environment, uint8 `[height, width, 3]`."""
@@ -56,13 +63,17 @@ class ProcessEnv(py_environment.PyEnvironment):
       make_env: Makes the environment there; pickled by cloudpickle.
     """
     self._process = _CleanProcess(lambda: _without_interrupts(make_env))
-    self._process.start()
-    self._specs = (
-      self._process.observation_spec(),
-      self._process.action_spec(),
-      self._process.time_step_spec(),
-    )
-    self._batch_size = self._process.batch_size
+    try:
+      self._process.start()
+      self._specs = (
+        self._process.observation_spec(),
+        self._process.action_spec(),
+        self._process.time_step_spec(),
+      )
+      self._batch_size = self._process.batch_size
+    except BaseException:
+      self._process.close()
+      raise
     super().__init__()
 
   @property
@@ -106,7 +117,8 @@ class ProcessEnv(py_environment.PyEnvironment):
 class _CleanProcess(parallel_py_environment.ProcessPyEnvironment):
   """TF-Agents' environment process, started by the fork server.
 
-  The original forks the parent, whose TensorFlow threads hold locks.
+  The original forks the parent, whose TensorFlow threads hold locks, and
+  waits for an answer without end.
   """
 
   def start(self, wait_to_start: bool = True) -> None:
@@ -116,10 +128,54 @@ class _CleanProcess(parallel_py_environment.ProcessPyEnvironment):
     self._process = context.Process(
       target=_serve, args=(self, conn), daemon=True
     )
+    # Python waits at its end for each child that nobody closed.
+    atexit.register(self.close)
     self._process.start()
     conn.close()  # Else the pipe stays open when the process has died.
     if wait_to_start:
       self.wait_start()
+
+  def wait_start(self) -> None:
+    ready = self._answer(self._conn.recv)
+    if ready != self._READY:
+      raise RuntimeError(f'the environment could not be built:\n{ready[1]}')
+
+  def call(self, name, *args, **kwargs):
+    try:
+      return super().call(name, *args, **kwargs)
+    except ConnectionError as error:
+      raise self._died() from error
+
+  def close(self) -> None:
+    atexit.unregister(self.close)
+    if not hasattr(self, '_process'):
+      return
+    super().close()
+    if self._process.is_alive():
+      self._process.kill()
+      self._process.join(_END_LIMIT_S)
+
+  def _receive(self):
+    return self._answer(super()._receive)
+
+  def _answer(self, receive: Callable[[], Any]) -> Any:
+    try:
+      if not self._conn.poll(_ANSWER_LIMIT_S):
+        raise TimeoutError(
+          f'no answer from the environment process in {_ANSWER_LIMIT_S:.0f} s;'
+          ' start again: the run goes on from its last checkpoint.'
+        )
+      return receive()
+    except (EOFError, ConnectionError) as error:
+      raise self._died() from error
+
+  def _died(self) -> ChildProcessError:
+    self._process.join(_END_LIMIT_S)
+    return ChildProcessError(
+      f'the environment process has died (exit code {self._process.exitcode};'
+      ' -9 is often a lack of memory); start again: the run goes on from its '
+      'last checkpoint.'
+    )
 
   def __getstate__(self):
     return {
@@ -132,7 +188,9 @@ class _CleanProcess(parallel_py_environment.ProcessPyEnvironment):
 
 
 def _serve(process: _CleanProcess, conn) -> None:
-  process._worker(conn)
+  # A parent that was killed reads no answer.
+  with contextlib.suppress(ConnectionError):
+    process._worker(conn)
 
 
 def _without_interrupts(make_env):

@@ -8,6 +8,8 @@ import numpy as np
 import reverb
 import tensorflow as tf
 
+from awopt_agent import structs
+from awopt_agent.experience import packing
 from awopt_agent.experience import tables
 
 __all__ = ['make_dataset']
@@ -19,6 +21,7 @@ _FIRST_ITEM_LIMIT_S = 300.0
 
 def make_dataset(
   client: reverb.Client,
+  step_spec: structs.Experience,
   *,
   batch_size: int,
   success_fraction: float | None = 0.5,
@@ -34,6 +37,7 @@ def make_dataset(
 
   Args:
     client: Of the server that holds the tables.
+    step_spec: As given to `make_tables`.
     batch_size: B.
     success_fraction: Share of each batch from the success table; None draws
       in proportion to the tables' sizes.
@@ -47,14 +51,15 @@ def make_dataset(
     ValueError: If `success_fraction` is outside [0, 1].
   """
   chunk, count = _chunking(batch_size, success_fraction)
+  unpack = packing.StepPacking(step_spec).unpack
   sources = [
     reverb.TrajectoryDataset.from_table_signature(
       client.server_address,
       table,
       max_in_flight_samples_per_worker=max_in_flight,
     )
-    .map(lambda sample: sample.data)
     .batch(chunk, drop_remainder=True)
+    .map(lambda samples: samples.data)  # After batching: a call a chunk.
     for table in _TABLES
   ]
   plan = tf.data.Dataset.from_generator(
@@ -65,7 +70,7 @@ def make_dataset(
   )
   chunks = tf.data.Dataset.choose_from_datasets(sources, plan.unbatch())
   batches = chunks.batch(count, drop_remainder=True).map(
-    lambda experience: (_join_chunks(experience, batch_size), ())
+    lambda columns: (unpack(_join_chunks(columns, batch_size)), ())
   )
   options = tf.data.Options()
   options.experimental_distribute.auto_shard_policy = (
@@ -134,8 +139,9 @@ def _cached_sizes(client: reverb.Client) -> Callable[[], tuple[int, int]]:
   return sizes
 
 
-def _join_chunks(experience, batch_size: int):
+def _join_chunks(columns, batch_size: int):
   """Reshapes `[count, chunk, ...]` to `[B, ...]`."""
-  return tf.nest.map_structure(
-    lambda x: tf.reshape(x, [batch_size, *x.shape[2:]]), experience
-  )
+  return {
+    name: tf.reshape(column, [batch_size, *column.shape[2:]])
+    for name, column in columns.items()
+  }

@@ -87,12 +87,14 @@ class LabellingObserver:
   def __call__(self, trajectory: trajectory_lib.Trajectory) -> None:
     """Takes the next step of every environment."""
     trajectory = tf.nest.map_structure(np.asarray, trajectory)
+    # Copied, since an environment may fill the same arrays at each step.
     if trajectory.step_type.ndim == 0:
-      self._take(0, trajectory)
+      self._take(0, tf.nest.map_structure(np.array, trajectory))
       return
     for index in range(len(trajectory.step_type)):
       self._take(
-        index, tf.nest.map_structure(lambda x, i=index: x[i], trajectory)
+        index,
+        tf.nest.map_structure(lambda x, i=index: np.array(x[i]), trajectory),
       )
 
   def _take(self, index: int, step: trajectory_lib.Trajectory) -> None:

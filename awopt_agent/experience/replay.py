@@ -10,6 +10,10 @@ from awopt_agent.experience import tables
 
 __all__ = ['Replay']
 
+# At each save Reverb deletes all checkpoints but the one whose name sorts
+# last; its own names begin with the year.
+_RESTORED = '0_restored'
+
 
 class Replay:
   """A Reverb server with the two tables, and a client.
@@ -50,7 +54,7 @@ class Replay:
     os.makedirs(scratch)
     if restore_from is not None:
       _check_complete(restore_from)
-      shutil.copytree(restore_from, os.path.join(scratch, 'restored'))
+      shutil.copytree(restore_from, os.path.join(scratch, _RESTORED))
     self._server = reverb.Server(
       tables.make_tables(step_spec, config, steps_per_item=steps_per_item),
       port=None,
@@ -64,7 +68,13 @@ class Replay:
     return {name: table.current_size for name, table in info.items()}
 
   def save(self, folder: str) -> None:
-    """Writes all items to a new folder."""
+    """Writes all items to a new folder.
+
+    Raises:
+      FileExistsError: If the folder exists.
+    """
+    if os.path.exists(folder):
+      raise FileExistsError(f'{folder} exists; save to a new folder.')
     shutil.move(self.client.checkpoint(), folder)
 
   def close(self) -> None:

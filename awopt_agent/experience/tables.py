@@ -7,6 +7,7 @@ import reverb
 import tensorflow as tf
 
 from awopt_agent import structs
+from awopt_agent.experience import packing
 
 __all__ = [
   'FAILURE',
@@ -22,6 +23,9 @@ FAILURE = 'failure'
 # The tables drop the item of the least priority. Practice has the number of
 # its episode, so the oldest goes first; demonstrations never go.
 _DEMONSTRATION_PRIORITY = 1e15
+
+# Steps that are compressed together. An item of several chunks costs more.
+_CHUNK_STEPS = 16
 
 
 @gin.configurable
@@ -57,14 +61,12 @@ def make_tables(
     steps_per_item: n + 1.
 
   Returns:
-    Tables whose items are Experience `[n + 1, ...]`, sampled uniformly.
+    Tables of items of n + 1 packed steps, sampled uniformly.
   """
-  signature = tf.nest.map_structure(
-    lambda spec: tf.TensorSpec(
-      [steps_per_item, *spec.shape], spec.dtype, spec.name
-    ),
-    step_spec,
-  )
+  signature = {
+    name: tf.TensorSpec([steps_per_item, *spec.shape], spec.dtype, name)
+    for name, spec in packing.StepPacking(step_spec).spec.items()
+  }
   sizes = {
     SUCCESS: config.max_success_items,
     FAILURE: config.max_failure_items,
@@ -89,15 +91,28 @@ class EpisodeWriter:
   the episode's id and length, by which a half-delivered one is told.
   """
 
-  def __init__(self, client: reverb.Client, *, steps_per_item: int):
+  def __init__(
+    self,
+    client: reverb.Client,
+    step_spec: structs.Experience,
+    *,
+    steps_per_item: int,
+  ):
     """Opens a stream.
 
     Args:
       client: Of the server that holds the tables.
+      step_spec: As given to `make_tables`.
       steps_per_item: n + 1.
     """
     self._steps_per_item = steps_per_item
-    self._writer = client.trajectory_writer(num_keep_alive_refs=steps_per_item)
+    self._packing = packing.StepPacking(step_spec)
+    keep = max(steps_per_item, _CHUNK_STEPS)
+    self._writer = client.trajectory_writer(num_keep_alive_refs=keep)
+    for column in self._packing.spec:
+      self._writer.configure(
+        (column,), num_keep_alive_refs=keep, max_chunk_length=_CHUNK_STEPS
+      )
     self.episodes = 0
     self.successes = 0
     self.transitions = 0
@@ -115,11 +130,12 @@ class EpisodeWriter:
     priority = (
       _DEMONSTRATION_PRIORITY if demonstration else float(label.episode_id[0])
     )
-    flat = tf.nest.flatten(experience)
+    columns = self._packing.pack(experience)
     padding = self._steps_per_item - 2
     for row in range(length + 1 + padding):
-      step = [column[min(row, length)] for column in flat]
-      self._writer.append(tf.nest.pack_sequence_as(experience, step))
+      self._writer.append(
+        {name: column[min(row, length)] for name, column in columns.items()}
+      )
       if row + 1 >= self._steps_per_item:
         self._create_item(table, priority)
     # Nothing of an episode waits in a buffer, which would grow without end.
@@ -133,9 +149,9 @@ class EpisodeWriter:
     self._writer.create_item(
       table,
       priority,
-      tf.nest.map_structure(
-        lambda column: column[-count:], self._writer.history
-      ),
+      {
+        name: column[-count:] for name, column in self._writer.history.items()
+      },
     )
 
   def close(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
-import awopt_agent
+from awopt_agent import __version__
 from awopt_agent.serving import golden as golden_lib
 from awopt_agent.serving import layout, predictor
 from awopt_agent.serving import parts as parts_lib
@@ -109,7 +109,7 @@ def _make_metadata(agent, train_step, success, default_policy) -> dict:
         f'that was measured the fields {", ".join(sorted(_SUCCESS_FIELDS))}.'
       )
   return {
-    'awopt_agent': awopt_agent.__version__,
+    'awopt_agent': __version__,
     'tensorflow': tf.__version__,
     'train_step': int(train_step),
     'policies': kinds,

@@ -43,8 +43,7 @@ class Predictor:
         give the golden actions, or if it lacks the policy.
     """
     self.folder = layout.find_version(folder)
-    # Its functions hold its variables weakly: it must be kept.
-    self._model = load(self.folder)
+    model = load(self.folder)
     self._metadata = _read_json(self.folder, layout.METADATA)
     specs = _read_json(self.folder, layout.SPECS)
     self._observation_parts, self._action_parts = (
@@ -57,7 +56,7 @@ class Predictor:
         f'{self.folder} has no policy {policy!r}; choose one of '
         f'{", ".join(known)}.'
       )
-    self._call = as_array_function(self._model.signatures[policy])
+    self._call = as_array_function(model.signatures[policy])
 
   @property
   def metadata(self) -> dict[str, Any]:

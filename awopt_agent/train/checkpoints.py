@@ -13,11 +13,12 @@ import tensorflow as tf
 
 from awopt_agent.experience import replay as replay_lib
 
-__all__ = ['CheckpointStore']
+__all__ = ['CheckpointStore', 'read_state', 'replay_folder']
 
 _PREFIX = 'agent'
 _STATE = 'state.json'
 _REPLAY = 'replay'
+_ASIDE = '.old'
 
 
 class CheckpointStore:
@@ -62,8 +63,7 @@ class CheckpointStore:
     try:
       os.makedirs(part)
       self._write(part, replay, state)
-      shutil.rmtree(target, ignore_errors=True)
-      os.rename(part, target)
+      self._put(part, target)
     except (OSError, tf.errors.OpError, RuntimeError) as error:
       shutil.rmtree(part, ignore_errors=True)
       raise OSError(
@@ -73,6 +73,17 @@ class CheckpointStore:
     for old in self._complete()[: -self._keep]:
       shutil.rmtree(old)
     return target
+
+  @staticmethod
+  def _put(part: str, target: str) -> None:
+    """Renames, with an old target aside until the new one is there."""
+    if os.path.exists(target):
+      aside = f'{target}{_ASIDE}'
+      os.rename(target, aside)
+      os.rename(part, target)
+      shutil.rmtree(aside, ignore_errors=True)
+    else:
+      os.rename(part, target)
 
   def _write(self, folder: str, replay, state) -> None:
     replay.save(os.path.join(folder, _REPLAY))
@@ -100,14 +111,30 @@ class CheckpointStore:
         f'the checkpoint {folder} does not fit this agent '
         f'({_first_line(error)}); use the configuration that wrote it.'
       ) from error
-    with open(os.path.join(folder, _STATE), encoding='utf-8') as file:
-      return json.load(file)
+    return read_state(folder)
 
   def _complete(self) -> list[str]:
     if not os.path.isdir(self._folder):
       return []
+    self._undo_cut_replacements()
     names = sorted(n for n in os.listdir(self._folder) if n.isdigit())
     return [os.path.join(self._folder, name) for name in names]
+
+  def _undo_cut_replacements(self) -> None:
+    for name in os.listdir(self._folder):
+      path = os.path.join(self._folder, name)
+      if not name.endswith(_ASIDE):
+        continue
+      if os.path.exists(path.removesuffix(_ASIDE)):
+        shutil.rmtree(path, ignore_errors=True)
+      else:
+        os.rename(path, path.removesuffix(_ASIDE))
+
+
+def read_state(checkpoint: str) -> dict[str, Any]:
+  """Returns the counters and states that were saved in a checkpoint."""
+  with open(os.path.join(checkpoint, _STATE), encoding='utf-8') as file:
+    return json.load(file)
 
 
 def replay_folder(checkpoint: str) -> str:

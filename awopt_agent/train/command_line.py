@@ -51,5 +51,11 @@ def one_line_errors(program: str) -> Iterator[None]:
     # Gin adds lines of its own below the first.
     first = next(iter(str(error).splitlines()), type(error).__name__)
     sys.exit(f'{program}: {first}')
+  except RuntimeError as error:
+    # Gin's way to say that a required binding is missing.
+    if not str(error).startswith('Required bindings for'):
+      raise
+    first = str(error).splitlines()[0]
+    sys.exit(f'{program}: {first}; bind them by --gin_file or --gin_bindings.')
   except KeyboardInterrupt:
     sys.exit(f'{program}: interrupted.')

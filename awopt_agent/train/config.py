@@ -34,9 +34,10 @@ def load(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> None:
         list(gin_files), list(gin_bindings), finalize_config=True
       )
     except OSError as error:
+      reason = str(error).strip().splitlines()[0].rstrip('.')
       raise ValueError(
-        f'no gin file among {", ".join(gin_files)} at {error.filename or error}; '
-        f'name one by its path, or one below {resources.gin_root()}.'
+        f'gin: {reason}; name a file by its path, or one below '
+        f'{resources.gin_root()}.'
       ) from error
     except (ValueError, SyntaxError) as error:
       reason = str(error).strip().splitlines()[0]
@@ -78,7 +79,7 @@ def changed_bindings(
 
 
 def _bindings(text: str) -> dict[str, str]:
-  lines = (line.split('#')[0].strip() for line in text.splitlines())
+  lines = (line for line in text.splitlines() if not line.startswith('#'))
   pairs = (line.split(' = ', 1) for line in lines if ' = ' in line)
   return {name.strip(): value.strip() for name, value in pairs}
 

@@ -30,6 +30,16 @@ from awopt_agent.train import progress
 __all__ = ['TrainConfig', 'Trainer']
 
 
+_AT_LEAST_ONE = (
+  'batch_size',
+  'num_envs',
+  'round_steps',
+  'eval_every',
+  'eval_episodes',
+  'final_eval_episodes',
+)
+
+
 @gin.configurable
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -74,16 +84,26 @@ class TrainConfig:
   summary_every: int = 200
 
   def __post_init__(self):
-    for name, value in dataclasses.asdict(self).items():
-      if name in ('success_threshold', 'success_fraction'):
-        continue
-      if isinstance(value, (int, float)) and value < 0:
-        raise ValueError(f'TrainConfig.{name} must be >= 0, got {value}.')
-    for name in ('batch_size', 'num_envs', 'round_steps', 'eval_episodes'):
-      if getattr(self, name) < 1:
-        raise ValueError(
-          f'TrainConfig.{name} must be >= 1, got {getattr(self, name)}.'
-        )
+    for field in dataclasses.fields(self):
+      self._check(field.name, field.type, getattr(self, field.name))
+    fraction = self.success_fraction
+    if fraction is not None and not 0 <= fraction <= 1:
+      raise ValueError(
+        f'TrainConfig.success_fraction must be in [0, 1] or None, got '
+        f'{fraction}.'
+      )
+
+  def _check(self, name: str, kind: Any, value: Any) -> None:
+    if not isinstance(value, kind if kind is str else kind | int):
+      raise ValueError(
+        f'TrainConfig.{name} must be {getattr(kind, "__name__", kind)}, got '
+        f'{value!r}.'
+      )
+    if name in ('success_threshold', 'success_fraction') or kind is str:
+      return
+    least = 1 if name in _AT_LEAST_ONE else 0
+    if value < least:
+      raise ValueError(f'TrainConfig.{name} must be >= {least}, got {value}.')
 
 
 class Stopped(Exception):
@@ -133,7 +153,9 @@ class Trainer:
     self._stop_requested = stop_requested
     self._step = agent.train_step_counter
     self._writer = tables.EpisodeWriter(
-      replay.client, steps_per_item=replay.steps_per_item
+      replay.client,
+      agent.training_data_spec,
+      steps_per_item=replay.steps_per_item,
     )
     self._observer = labelling.LabellingObserver(
       self._write, success_threshold=config.success_threshold
@@ -141,12 +163,14 @@ class Trainer:
     self._recent: list[bool] = []
     self.practised_episodes = 0
     self.practised_steps = 0
+    self._pretrained = False
     self._learner = learner_lib.Learner(
       os.path.join(root_dir, 'tb'),
       self._step,
       agent,
       experience_dataset_fn=lambda: datasets.make_dataset(
         replay.client,
+        agent.training_data_spec,
         batch_size=config.batch_size,
         success_fraction=config.success_fraction,
         seed=seed,
@@ -206,6 +230,7 @@ class Trainer:
     self._observer.next_episode_id = state['next_episode_id']
     self.practised_episodes = state['practised_episodes']
     self.practised_steps = state['practised_steps']
+    self._pretrained = state['pretrained']
     self._save_trigger.set_start(self.learner_step)
     self._log.append({'phase': 'resume', **self._where()})
 
@@ -219,6 +244,7 @@ class Trainer:
         'next_episode_id': self._observer.next_episode_id,
         'practised_episodes': self.practised_episodes,
         'practised_steps': self.practised_steps,
+        'pretrained': self._pretrained,
       },
     )
 
@@ -237,7 +263,7 @@ class Trainer:
       Success of each policy; None where this was done before a restart.
     """
     total = self._config.pretrain_steps
-    if self.practised_episodes or self.learner_step >= total > 0:
+    if self._pretrained:
       return None
     bar = progress.Progress(
       'pre-training', 'steps', total=total, start=self.learner_step
@@ -247,7 +273,9 @@ class Trainer:
       bar.update(self.learner_step, f'critic loss {loss.critic_loss:.3f}')
       self._after_round()
     bar.close()
+    self.save()
     rates = self.evaluate('pretrain', self._config.final_eval_episodes)
+    self._pretrained = True
     self.save()
     return rates
 
@@ -316,7 +344,7 @@ class Trainer:
       raise Stopped
 
   def _next_evaluation(self) -> int:
-    every = max(self._config.eval_every, 1)
+    every = self._config.eval_every
     return (self.practised_episodes // every + 1) * every
 
   def _note(self, loss: agent_lib.AwOptInfo) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import os
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
 
 __all__ = ['MetricsLog']
 
@@ -21,8 +22,11 @@ class MetricsLog:
       OSError: If the disk is full or read-only.
     """
     line = json.dumps(record) + '\n'
-    with open(self._path, 'a', encoding='utf-8') as file:
-      file.write(line)
+    with open(self._path, 'a+b') as file:
+      # A full disk or a kill may have cut the last line.
+      if file.tell() and not _ends_in_newline(file):
+        line = '\n' + line
+      file.write(line.encode())
 
   def success_at(self, learner_step: int) -> dict[str, dict[str, float]]:
     """Returns the success rates last measured at a learner step, if any."""
@@ -30,7 +34,21 @@ class MetricsLog:
       return {}
     found: dict[str, dict[str, float]] = {}
     with open(self._path, encoding='utf-8') as file:
-      for record in map(json.loads, file):
+      for record in _records(file):
         if record.get('learner_step') == learner_step:
           found.update(record.get('success', {}))
     return found
+
+
+def _ends_in_newline(file: BinaryIO) -> bool:
+  file.seek(-1, os.SEEK_END)
+  return file.read(1) == b'\n'
+
+
+def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+  """Yields the records, without lines that were cut."""
+  for line in lines:
+    try:
+      yield json.loads(line)
+    except json.JSONDecodeError:
+      continue

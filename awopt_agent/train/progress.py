@@ -45,12 +45,12 @@ class Progress:
   def _describe(self) -> str:
     seconds = max(time.monotonic() - self._began_at, 1e-6)
     rate = (self._count - self._start) / seconds
-    left = (self._total - self._count) / rate if rate else float('inf')
-    minutes, rest = divmod(int(min(max(left, 0.0), 359_999)), 60)
-    return (
-      f'{self._name}: {self._count}/{self._total} {self._unit}, '
-      f'{rate:.1f}/s, {minutes}:{rest:02d} left'
-    )
+    done = f'{self._name}: {self._count}/{self._total} {self._unit}'
+    if rate <= 0:
+      return done
+    left = max(self._total - self._count, 0) / rate
+    minutes, rest = divmod(int(left), 60)
+    return f'{done}, {rate:.1f}/s, {minutes}:{rest:02d} left'
 
   def say(self, line: str) -> None:
     """Prints a line that stays."""

@@ -1,5 +1,6 @@
 """The folder of a run: what is where in it, and whose it is."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -79,8 +80,33 @@ class RunFolder:
     with open(self._run, encoding='utf-8') as file:
       return json.load(file)['seed']
 
+  def lock(self) -> None:
+    """Keeps other runs out of the folder until this process ends.
+
+    Raises:
+      OSError: If another process is at work in it.
+    """
+    self._locked = os.open(self.path, os.O_RDONLY)
+    try:
+      fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise OSError(
+        f'another awopt-train is at work in {self.path}; wait for its end, or '
+        'choose another --root_dir.'
+      ) from error
+
   def claim(self, operative: str, seed: int) -> None:
-    """Stores the configuration, or checks that the stored one is the same.
+    """Stores the configuration of the run that begins or goes on here.
+
+    Args:
+      operative: Text of `config.operative`, with everything built.
+      seed: Of the run.
+    """
+    self._write(self._config, operative)
+    self._write(self._run, json.dumps({'seed': seed}))
+
+  def check_same(self, operative: str, seed: int) -> None:
+    """Checks that the stored configuration is the same.
 
     Args:
       operative: Text of `config.operative`, with everything built.
@@ -89,12 +115,6 @@ class RunFolder:
     Raises:
       ValueError: If the folder belongs to another configuration or seed.
     """
-    if os.path.exists(self._run):
-      self._check_same(operative, seed)
-    self._write(self._config, operative)
-    self._write(self._run, json.dumps({'seed': seed}))
-
-  def _check_same(self, operative: str, seed: int) -> None:
     changed = config_lib.changed_bindings(
       self.config(), operative, may_change=MAY_CHANGE
     )

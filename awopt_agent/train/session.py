@@ -13,6 +13,7 @@ from awopt_agent.serving import export as export_lib
 from awopt_agent.train import builders
 from awopt_agent.train import checkpoints
 from awopt_agent.train import config as config_lib
+from awopt_agent.train import evaluation
 from awopt_agent.train import loop
 from awopt_agent.train import metrics
 from awopt_agent.train import run_folder
@@ -33,6 +34,8 @@ def train(flags) -> str:
   config_lib.load(flags.gin_file, flags.gin_bindings)
   folder = run_folder.RunFolder(flags.root_dir)
   folder.check_disk()
+  if not flags.dry_run:
+    folder.lock()
   config = loop.TrainConfig()
   # Before anything slow: is there data at all?
   reader.read_episodes(config.demonstrations, config.split)
@@ -55,14 +58,21 @@ def _train(flags, config, folder, env) -> str:
     )
   )
   replay_config = tables.ReplayConfig()
-  folder.claim(config_lib.operative(), flags.seed)
   store = checkpoints.CheckpointStore(folder.checkpoints, agent)
   latest = store.latest()
+  # Before its first checkpoint a folder holds nothing that could be mixed up.
+  if latest:
+    folder.check_same(config_lib.operative(), flags.seed)
   if flags.dry_run:
     return (
       f'dry run: {len(episodes)} demonstrations, {folder.path}, '
       f'{"resumes " + latest if latest else "a new run"}: all fits.'
     )
+  log = metrics.MetricsLog(folder.metrics)
+  done = latest and _finished(latest, config, folder, log)
+  if done:
+    return done
+  folder.claim(config_lib.operative(), flags.seed)
   replay = replay_lib.Replay(
     agent.training_data_spec,
     replay_config,
@@ -76,7 +86,7 @@ def _train(flags, config, folder, env) -> str:
     env=env,
     replay=replay,
     store=store,
-    log=metrics.MetricsLog(folder.metrics),
+    log=log,
     root_dir=folder.path,
     seed=flags.seed,
     stop_requested=_catch_stop_signals(),
@@ -102,13 +112,35 @@ def _train(flags, config, folder, env) -> str:
     replay.close()
 
 
+def _finished(latest: str, config, folder, log) -> str | None:
+  """Returns the last line of a run that has nothing left to do, or None."""
+  episodes = checkpoints.read_state(latest)['practised_episodes']
+  step = int(os.path.basename(latest))
+  policy = os.path.join(folder.policies, str(step))
+  success = log.success_at(step).get('cem_with_candidate')
+  if (
+    episodes < config.practice_episodes
+    or not success
+    or not os.path.isdir(policy)
+  ):
+    return None
+  rate = evaluation.SuccessRate(
+    round(success['rate'] * success['n']), success['n']
+  )
+  return (
+    f'finished before: success {rate} of {rate.episodes} after {episodes} '
+    f'episodes of practice; policy in {policy}; bind a larger '
+    'TrainConfig.practice_episodes to go on.'
+  )
+
+
 def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
   before = trainer.pretrain()
   if before:
     print(f'after pre-training: {loop.describe(before)}', flush=True)
   trainer.practise()
-  rates = trainer.evaluate('end', trainer.config.final_eval_episodes)
   trainer.save()
+  rates = trainer.evaluate('end', trainer.config.final_eval_episodes)
   print(f'after practice: {loop.describe(rates)}', flush=True)
   exported = export_lib.export(
     agent,
@@ -133,13 +165,12 @@ def use_cores() -> None:
 
 
 def _catch_stop_signals():
-  """Makes SIGTERM and Ctrl-C a request; a second Ctrl-C is the usual one."""
+  """Makes SIGTERM and Ctrl-C a request; the next Ctrl-C is the usual one."""
   asked = []
 
   def ask(number, frame):
-    if asked:
-      signal.signal(signal.SIGINT, signal.default_int_handler)
     asked.append(number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
   signal.signal(signal.SIGTERM, ask)
   signal.signal(signal.SIGINT, ask)

@@ -12,7 +12,10 @@ def _parse():
     action='store_true',
     help='build everything, check specs, disk and data; train nothing',
   )
-  return parser.parse_args()
+  flags = parser.parse_args()
+  if flags.seed < 0:
+    parser.error('--seed must be at least 0')
+  return flags
 
 
 def main() -> None:

@@ -87,11 +87,13 @@ def test_the_example_is_short():
 
 def test_the_example_learns_to_reach(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
+  tf.random.set_seed(0)  # The uniform buffer samples by it.
   names = {'my_environment': fakes.Reach()}
   exec(compile(_example(), str(PAGE), 'exec'), names)
   env, agent = names['env'], names['agent']
   untrained = agent_lib.AwOptAgent(env.time_step_spec(), env.action_spec())
-  # Measured for several seeds: 0 to 8 of 50 before, 45 or more after.
+  # Of 50. Untrained, CEM had 0 to 4 for four seeds of the agent; trained with
+  # this one, 49 or 50 for three seeds of the buffer.
   before, after = _successes(untrained.policy), _successes(agent.policy)
   assert before <= 15 and after >= 30, (before, after)
 

@@ -1,0 +1,99 @@
+"""make bench: speeds of the parts, as a table and as `bench.jsonl`.
+
+Machines are noisy: compare ratios within one run, not numbers between runs.
+"""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+
+from awopt_agent import quiet  # noqa: F401  Before TensorFlow.
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
+
+from awopt_agent import agent as agent_lib
+from awopt_agent import envs
+from awopt_agent.train import config as config_lib
+from awopt_agent.train import loop
+
+_REPEATS = 5
+_OUT = 'bench.jsonl'
+
+
+def _median_s(run: Callable[[], object], calls: int) -> float:
+  """Returns the median, over repeats, of the seconds of a call."""
+  run()
+  seconds = []
+  for _ in range(_REPEATS):
+    start = time.perf_counter()
+    for _ in range(calls):
+      run()
+    seconds.append((time.perf_counter() - start) / calls)
+  return float(np.median(seconds))
+
+
+def _environment(env) -> Iterator[tuple[str, float, str]]:
+  rng = np.random.default_rng(0)
+
+  def step():
+    env.step(
+      {
+        'world_vector': rng.uniform(-1, 1, 3).astype(np.float32),
+        'yaw': rng.uniform(-1, 1, 1).astype(np.float32),
+        'gripper': rng.integers(0, 2, dtype=np.int32),
+        'terminate': np.int32(0),
+      }
+    )
+
+  rate = 1 / _median_s(step, 200)
+  yield 'green_bowl, state: steps, resets included', rate, 'steps/s'
+
+
+def _policies(agent) -> Iterator[tuple[str, float, str]]:
+  for batch in (1, 16):
+    observation = tensor_spec.sample_spec_nest(
+      agent.time_step_spec.observation, outer_dims=[batch], seed=0
+    )
+    step = ts.restart(observation, batch_size=batch)
+    for kind, policy in agent.policies.items():
+      act = tf.function(policy.action, autograph=False)
+      seconds = _median_s(lambda act=act, step=step: act(step), 50)
+      yield f'{kind}: action, batch {batch}', 1e3 * seconds, 'ms'
+
+
+def _learner(agent, batch_size: int) -> Iterator[tuple[str, float, str]]:
+  experience = tensor_spec.sample_spec_nest(
+    agent.training_data_spec,
+    outer_dims=[batch_size, agent.train_sequence_length],
+    seed=0,
+  )
+  train = tf.function(agent.train, autograph=False)
+  seconds = _median_s(lambda: train(experience), 50)
+  yield f'learner step, batch {batch_size}', 1e3 * seconds, 'ms'
+
+
+def main() -> None:
+  config_lib.load(['run/quickstart.gin'], [])
+  batch_size = loop.TrainConfig().batch_size
+  env = envs.make(seed=0)
+  agent = agent_lib.AwOptAgent(
+    tensor_spec.from_spec(env.time_step_spec()),
+    tensor_spec.from_spec(env.action_spec()),
+  )
+  with open(_OUT, 'w', encoding='utf-8') as file:
+    for name, value, unit in itertools.chain(
+      _environment(env), _policies(agent), _learner(agent, batch_size)
+    ):
+      print(f'{name:<45} {value:10.2f} {unit}', flush=True)
+      record = {'name': name, 'value': round(value, 3), 'unit': unit}
+      record |= {'reference': None, 'ratio': None}
+      file.write(json.dumps(record) + '\n')
+  env.close()
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from awopt_agent.train import evaluation
+from tests.envs import fakes as env_fakes
+from tests.train import fakes
+
+
+def _evaluate(env, episodes, act=fakes.succeed_in_even_episodes, **kwargs):
+  return evaluation.Evaluator(env, seed=500, **kwargs).evaluate(act, episodes)
+
+
+@pytest.mark.parametrize(
+  'episodes, successes',
+  [
+    # The three environments run episodes 0 to 2, 0 and 1, and 0 and 1; the
+    # even ones succeed.
+    (7, 2 + 1 + 1),
+    (3, 3),
+    (6, 3),
+    (1, 1),
+  ],
+)
+def test_each_environment_has_a_fixed_share(episodes, successes):
+  rate = _evaluate(env_fakes.make_vector_env(3), episodes)
+  assert rate == evaluation.SuccessRate(successes, episodes)
+
+
+def test_long_and_short_episodes_count_alike():
+  # Three of four: episode 2, the longest (4 steps), fails.
+  act = lambda step: {
+    'move': np.where(env_fakes.episode_of(step) == 2, -1.0, 1.0)[:, np.newaxis]
+  }
+  assert _evaluate(env_fakes.make_vector_env(1), 4, act).successes == 3
+
+
+def test_each_policy_meets_the_same_episodes():
+  env = env_fakes.make_vector_env(2, first_seed=3)
+  evaluator = evaluation.Evaluator(env, seed=500)
+  met = []
+
+  def watch(step):
+    states = env.get_state()
+    met[-1].append((step.is_first().tolist(), states))
+
+  for _ in range(2):
+    met.append([])
+    evaluator.evaluate(fakes.succeed_in_even_episodes, 5, on_step=watch)
+  assert met[0] == met[1]
+  assert [state['seed'] for state in met[0][0][1]] == [500, 501]
+
+
+def test_practice_goes_on_with_the_episodes_it_would_have_had():
+  env = env_fakes.make_vector_env(2, first_seed=3)
+  env.reset()
+  before = env.get_state()
+  _evaluate(env, 9)
+  assert env.get_state() == before
+  assert env_fakes.episode_of(env.reset()).tolist() == [1, 1]
+
+
+def test_the_state_comes_back_even_if_the_policy_fails():
+  env = env_fakes.make_vector_env(2)
+  before = env.get_state()
+  with pytest.raises(ZeroDivisionError):
+    _evaluate(env, 4, lambda step: 1 / 0)
+  assert env.get_state() == before
+
+
+def test_the_threshold_decides():
+  act = lambda step: {'move': np.ones((1, 1), np.float32)}
+  env = env_fakes.make_vector_env(1)
+  assert _evaluate(env, 3, act, success_threshold=1.0).successes == 3
+  assert _evaluate(env, 3, act, success_threshold=1.5).successes == 0
+
+
+def test_a_rate_is_told_with_its_interval_and_number():
+  rate = evaluation.SuccessRate(6, 8)
+  # Wilson at 90%, z = 1.64485, z^2 = 2.70554: scale 1 + 2.70554 / 8 =
+  # 1.338193; middle (.75 + 2.70554 / 16) / 1.338193 = .686819; half 1.64485 /
+  # 1.338193 * sqrt(.75 * .25 / 8 + 2.70554 / 256) = .226656.
+  assert rate.as_record() == {
+    'rate': 0.75, 'n': 8, 'low': 0.4602, 'high': 0.9135
+  }
+  assert str(rate) == '0.75 [0.46, 0.91]'
+
+
+def test_a_policy_becomes_a_function_of_arrays():
+  agent = fakes.make_agent()
+  env = env_fakes.make_vector_env(2)
+  act = evaluation.as_function(agent.actor_policy)
+  step = env.reset()
+  action = act(step)
+  assert isinstance(action['move'], np.ndarray)
+  expected = agent.actor_policy.action(
+    tf.nest.map_structure(tf.convert_to_tensor, step)
+  )
+  np.testing.assert_array_equal(action['move'], expected.action['move'])

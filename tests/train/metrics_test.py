@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from awopt_agent.train import metrics
+
+_RATE = {'rate': 0.5, 'n': 8, 'low': 0.25, 'high': 0.75}
+
+
+@pytest.fixture(name='path')
+def _path(tmp_path):
+  return tmp_path / 'metrics.jsonl'
+
+
+def test_each_record_is_a_line_and_stays(path):
+  metrics.MetricsLog(str(path)).append({'phase': 'a', 'learner_step': 1})
+  metrics.MetricsLog(str(path)).append({'phase': 'b', 'learner_step': 2})
+  lines = path.read_text().splitlines()
+  assert [json.loads(line)['phase'] for line in lines] == ['a', 'b']
+
+
+def test_a_line_that_was_cut_spoils_neither_the_next_nor_the_reader(path):
+  log = metrics.MetricsLog(str(path))
+  log.append({'learner_step': 1, 'success': {'actor': _RATE}})
+  with path.open('a') as file:
+    file.write('{"learner_step": 1, "succ')
+  log.append({'learner_step': 1, 'success': {'cem': _RATE}})
+  assert len(path.read_text().splitlines()) == 3
+  assert log.success_at(1) == {'actor': _RATE, 'cem': _RATE}
+
+
+def test_finds_the_last_rates_of_a_step(path):
+  log = metrics.MetricsLog(str(path))
+  log.append({'learner_step': 1, 'success': {'actor': {**_RATE, 'n': 4}}})
+  log.append({'learner_step': 1, 'success': {'actor': _RATE}})
+  log.append({'learner_step': 1, 'phase': 'resume'})
+  log.append({'learner_step': 2, 'success': {'cem': _RATE}})
+  assert log.success_at(1) == {'actor': _RATE}
+  assert log.success_at(3) == {}
+
+
+def test_no_file_holds_no_rates(path):
+  assert metrics.MetricsLog(str(path)).success_at(1) == {}
+
+
+def test_a_disk_that_cannot_be_written_is_an_error(path):
+  with pytest.raises(OSError):
+    metrics.MetricsLog(str(path / 'below')).append({})
