@@ -690,14 +690,14 @@ def test_learns_which_actions_pay(seed):
   before = bandit_success(agent.policies['actor'])
   train = tf.function(agent.train, autograph=False)
   rng = np.random.default_rng(seed)
-  for _ in range(400):
+  for _ in range(200):
     info = train(bandit_batch(rng)).extra
   assert all(np.isfinite(value) for value in info)
-  # Chance pays .125; cloning the paid actions centres the actor. CEM takes
-  # the critic's highest place, which a small network puts in the inner part.
-  assert before < 0.8
+  # An untrained mode near 0 is paid where the switch is on, for |x| < .5: half
+  # of the observations. Five seeds measured reached 1.0 with every policy.
+  assert before < 0.7
   for kind, policy in agent.policies.items():
-    assert bandit_success(policy) > 0.85, kind
+    assert bandit_success(policy) > 0.9, kind
 
 
 def test_a_restricted_spec_is_kept_by_every_policy():

@@ -13,6 +13,7 @@ PACKAGE = ROOT / 'awopt_agent'
 
 # Data flows down this list; each imports only from those above it.
 ORDER = (
+  'files',
   'quiet',
   'statistics',
   'structs',

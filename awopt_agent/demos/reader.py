@@ -9,10 +9,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from awopt_agent import resources
-from awopt_agent import structs
-from awopt_agent.demos import schema
-from awopt_agent.demos import validator
+from awopt_agent import resources, structs
+from awopt_agent.demos import schema, validator
 
 __all__ = ['find_folder', 'open_set', 'read_episodes']
 

@@ -7,8 +7,7 @@ from typing import Any, Protocol, TextIO
 
 import tqdm
 
-from awopt_agent import statistics
-from awopt_agent import structs
+from awopt_agent import statistics, structs
 from awopt_agent.demos import schema
 
 __all__ = ['Counts', 'Expert', 'Recorder', 'show_progress']

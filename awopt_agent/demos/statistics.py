@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import tree
 
-from awopt_agent import statistics
-from awopt_agent import structs
+from awopt_agent import statistics, structs
 
 __all__ = ['FieldSummary', 'Summary', 'describe', 'summarize']
 

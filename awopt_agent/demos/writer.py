@@ -1,22 +1,19 @@
 """Writes episodes as an RLDS data set that TFDS reads."""
 
-import contextlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+
 # RLDS does not import its TFDS half itself.
 from tensorflow_datasets.rlds import rlds_base
 
-from awopt_agent import structs
-from awopt_agent.demos import schema
-from awopt_agent.demos import validator
+from awopt_agent import files, structs
+from awopt_agent.demos import schema, validator
 
 __all__ = ['check_target', 'make_features', 'write_episodes']
 
@@ -61,7 +58,14 @@ def write_episodes(
     OSError: If the disk is full or read-only; nothing is left behind.
   """
   target = check_target(folder, version)
-  with _clear_errors(folder), _folder_that_becomes(target) as partial:
+  with (
+    files.clear_disk_errors(
+      f'write to {folder}',
+      'nothing was kept of it: free space there, or choose a folder that can '
+      'be written',
+    ),
+    files.folder_that_becomes(target) as partial,
+  ):
     info = _make_info(
       partial, folder, version, description, time_step_spec, action_spec
     )
@@ -121,51 +125,6 @@ def make_features(spec: Any) -> Any:
 
 def _set_name(folder: str) -> str:
   return os.path.basename(os.path.abspath(folder))
-
-
-@contextlib.contextmanager
-def _clear_errors(folder: str) -> Iterator[None]:
-  """Says of each failure of the disk where it was, and what to do."""
-  try:
-    yield
-  # TensorFlow's file errors are no OSErrors.
-  except (OSError, tf.errors.OpError) as error:
-    reason = getattr(error, 'strerror', None) or str(error).splitlines()[0]
-    raise OSError(
-      f'cannot write to {folder}: {reason}; nothing was kept of it: free '
-      'space there, or choose a folder that can be written.'
-    ) from error
-
-
-@contextlib.contextmanager
-def _folder_that_becomes(target: str) -> Iterator[str]:
-  """Yields a hidden folder, and renames it when all is well.
-
-  Else it is removed, and so are the folders made for it.
-  """
-  parent = os.path.dirname(os.path.abspath(target))
-  made = _missing_folders(parent)
-  partial = ''
-  try:
-    os.makedirs(parent, exist_ok=True)
-    partial = tempfile.mkdtemp(prefix='.partial-', dir=parent)
-    yield partial
-    os.chmod(partial, 0o755)  # mkdtemp makes it private.
-    os.rename(partial, target)
-  except BaseException:
-    shutil.rmtree(partial, ignore_errors=True)
-    for path in filter(os.path.isdir, made):
-      os.rmdir(path)
-    raise
-
-
-def _missing_folders(path: str) -> list[str]:
-  """Returns which of a path's folders do not exist, the innermost first."""
-  missing = []
-  while not os.path.isdir(path):
-    missing.append(path)
-    path = os.path.dirname(path)
-  return missing
 
 
 def _make_info(

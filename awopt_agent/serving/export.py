@@ -12,6 +12,7 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 from awopt_agent import __version__
+from awopt_agent import files
 from awopt_agent.serving import golden as golden_lib
 from awopt_agent.serving import layout, predictor
 from awopt_agent.serving import parts as parts_lib
@@ -61,8 +62,9 @@ def export(
     Path of the version folder.
 
   Raises:
-    ValueError: If the version exists, an argument does not fit the agent, or
-      a policy's actions are not finite.
+    FileExistsError: If the version exists.
+    ValueError: If an argument does not fit the agent, or a policy's actions
+      are not finite.
     OSError: If the disk is full or read-only; nothing is left behind.
   """
   specs = {
@@ -77,9 +79,14 @@ def export(
   )
   target = os.path.join(folder, str(metadata['train_step']))
   with (
-    _clear_errors(folder),
-    layout.folder_that_becomes(target, overwrite=overwrite) as partial,
+    files.clear_disk_errors(
+      f'export to {folder}',
+      'nothing was kept of it: free space there, or choose a folder that can '
+      'be written',
+    ),
+    files.folder_that_becomes(target, overwrite=overwrite) as partial,
   ):
+    os.makedirs(os.path.join(partial, layout.EXTRA))
     signatures = _save(agent, partial, specs, default_policy)
     pairs = golden_lib.make(signatures, inputs, golden_count)
     golden_lib.write(os.path.join(partial, layout.GOLDEN), pairs)
@@ -208,20 +215,6 @@ def _without_notices() -> Iterator[None]:
     yield
   finally:
     logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _clear_errors(folder: str) -> Iterator[None]:
-  """Says of each failure of the disk where it was, and what to do."""
-  try:
-    yield
-  # TensorFlow's file errors are no OSErrors.
-  except (OSError, tf.errors.OpError) as error:
-    reason = getattr(error, 'strerror', None) or str(error).splitlines()[0]
-    raise OSError(
-      f'cannot export to {folder}: {reason}; nothing was kept of it: free '
-      'space there, or choose a folder that can be written.'
-    ) from error
 
 
 def _as_records(specs: Mapping[str, Parts]) -> dict[str, list]:

@@ -11,30 +11,26 @@ golden.npz: pairs of inputs and outputs.
 SHA256SUMS: of all other files of the version; `sha256sum -c` reads it.
 """
 
-import contextlib
 import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 
 __all__ = [
   'CONFIG',
+  'EXTRA',
   'GOLDEN',
   'METADATA',
   'SPECS',
   'check_files',
   'find_version',
-  'folder_that_becomes',
   'write_checksums',
 ]
 
-_EXTRA = 'assets.extra'
-SPECS = os.path.join(_EXTRA, 'specs.json')
-METADATA = os.path.join(_EXTRA, 'metadata.json')
-CONFIG = os.path.join(_EXTRA, 'config.gin')
-GOLDEN = os.path.join(_EXTRA, 'golden.npz')
-_CHECKSUMS = os.path.join(_EXTRA, 'SHA256SUMS')
+EXTRA = 'assets.extra'
+SPECS = os.path.join(EXTRA, 'specs.json')
+METADATA = os.path.join(EXTRA, 'metadata.json')
+CONFIG = os.path.join(EXTRA, 'config.gin')
+GOLDEN = os.path.join(EXTRA, 'golden.npz')
+_CHECKSUMS = os.path.join(EXTRA, 'SHA256SUMS')
 _NEEDED = {
   'saved_model.pb',
   os.path.join('variables', 'variables.index'),
@@ -44,42 +40,6 @@ _NEEDED = {
   GOLDEN,
 }
 _REMEDY = 'copy the folder again, or export the policy again'
-
-
-@contextlib.contextmanager
-def folder_that_becomes(target: str, *, overwrite: bool) -> Iterator[str]:
-  """Yields a hidden folder beside the target, and renames it when all is well.
-
-  Else it is removed, and so are the folders made for it: an export that was
-  interrupted never looks like a version.
-
-  Args:
-    target: Version folder to make.
-    overwrite: Whether it may replace one that exists.
-
-  Raises:
-    ValueError: If the target exists and may not be replaced.
-  """
-  target = os.path.abspath(target)
-  if os.path.lexists(target) and not overwrite:
-    raise ValueError(
-      f'{target} exists; export to another folder, or allow to overwrite it.'
-    )
-  parent = os.path.dirname(target)
-  made = _missing_folders(parent)
-  partial = ''
-  try:
-    os.makedirs(parent, exist_ok=True)
-    partial = tempfile.mkdtemp(prefix='.partial-', dir=parent)
-    os.makedirs(os.path.join(partial, _EXTRA))
-    yield partial
-    os.chmod(partial, 0o755)  # mkdtemp makes it private.
-    _replace(partial, target)
-  except BaseException:
-    shutil.rmtree(partial, ignore_errors=True)
-    for path in filter(os.path.isdir, made):
-      os.rmdir(path)
-    raise
 
 
 def find_version(folder: str) -> str:
@@ -98,7 +58,7 @@ def find_version(folder: str) -> str:
     )
   versions = sorted(filter(str.isdecimal, os.listdir(folder)), key=int)
   looks_like_version = os.path.basename(os.path.abspath(folder)).isdecimal()
-  is_version = {'saved_model.pb', _EXTRA} & set(os.listdir(folder))
+  is_version = {'saved_model.pb', EXTRA} & set(os.listdir(folder))
   if is_version or (looks_like_version and not versions):
     return folder
   if not versions:
@@ -132,33 +92,6 @@ def check_files(folder: str) -> None:
       raise ValueError(
         f'{folder}: {name} differs from what was exported; {_REMEDY}.'
       )
-
-
-def _replace(partial: str, target: str) -> None:
-  """Renames, with an old target moved away until the new one is there."""
-  if not os.path.lexists(target):
-    os.rename(partial, target)
-    return
-  aside = tempfile.mkdtemp(prefix='.old-', dir=os.path.dirname(target))
-  old = os.path.join(aside, 'version')
-  try:
-    os.rename(target, old)
-    try:
-      os.rename(partial, target)
-    except BaseException:
-      os.rename(old, target)
-      raise
-  finally:
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _missing_folders(path: str) -> list[str]:
-  """Returns which of a path's folders do not exist, the innermost first."""
-  missing = []
-  while not os.path.isdir(path):
-    missing.append(path)
-    path = os.path.dirname(path)
-  return missing
 
 
 def _is_complete(folder: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from awopt_agent import files
 from awopt_agent.experience import replay as replay_lib
 
 __all__ = ['CheckpointStore', 'read_state', 'replay_folder']
@@ -67,8 +68,8 @@ class CheckpointStore:
     except (OSError, tf.errors.OpError, RuntimeError) as error:
       shutil.rmtree(part, ignore_errors=True)
       raise OSError(
-        f'cannot write the checkpoint {target} ({_first_line(error)}); free '
-        'disk space or choose a writable --root_dir, then start again.'
+        f'cannot write the checkpoint {target} ({files.first_line(error)}); '
+        'free disk space or choose a writable --root_dir, then start again.'
       ) from error
     for old in self._complete()[: -self._keep]:
       shutil.rmtree(old)
@@ -109,7 +110,7 @@ class CheckpointStore:
     except (AssertionError, ValueError, tf.errors.OpError) as error:
       raise ValueError(
         f'the checkpoint {folder} does not fit this agent '
-        f'({_first_line(error)}); use the configuration that wrote it.'
+        f'({files.first_line(error)}); use the configuration that wrote it.'
       ) from error
     return read_state(folder)
 
@@ -140,7 +141,3 @@ def read_state(checkpoint: str) -> dict[str, Any]:
 def replay_folder(checkpoint: str) -> str:
   """Returns where a checkpoint holds the replay."""
   return os.path.join(checkpoint, _REPLAY)
-
-
-def _first_line(error: BaseException) -> str:
-  return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -219,7 +219,7 @@ def test_refuses_a_version_that_exists_and_keeps_it(
   linear_agent, linear_version
 ):
   before = fakes.contents(linear_version)
-  with pytest.raises(ValueError, match='/0 exists; .*overwrite') as error:
+  with pytest.raises(FileExistsError, match='/0 exists; .*overwrite') as error:
     export_lib.export(
       linear_agent, os.path.dirname(linear_version), train_step=0
     )

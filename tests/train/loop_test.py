@@ -301,6 +301,6 @@ def test_rates_are_described_in_one_line():
     'cem': loop.evaluation.SuccessRate(2, 2),
   }
   assert loop.describe(rates) == (
-    'success in 2 episodes [90% interval]: actor 0.50 [0.13, 0.87], '
+    'success in 2 episodes [90% interval]: actor 0.50 [0.12, 0.88], '
     'cem 1.00 [0.43, 1.00]'
   )
