@@ -4,8 +4,8 @@ Source: Lu et al., AW-Opt: Learning Robotic Skills with Imitation and
 Reinforcement at Scale, CoRL 2021 (arXiv:2111.05424), algorithm 1.
 """
 
-from collections.abc import Callable
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gin
@@ -13,13 +13,8 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 
 from awopt_agent import structs
-from awopt_agent.learning import action_codec
-from awopt_agent.learning import cem
-from awopt_agent.learning import losses
-from awopt_agent.learning import networks
-from awopt_agent.learning import targets
-from awopt_agent.policies import actor_policy
-from awopt_agent.policies import cem_policy
+from awopt_agent.learning import action_codec, cem, losses, networks, targets
+from awopt_agent.policies import actor_policy, cem_policy
 from awopt_agent.policies import exploration as exploration_lib
 
 __all__ = ['ActorConfig', 'AwOptAgent', 'AwOptInfo', 'CriticConfig']
@@ -285,10 +280,10 @@ class AwOptAgent(tf_agent.TFAgent):
     )
     split = len(critic_variables)
     self._critic_optimizer.apply_gradients(
-      zip(gradients[:split], critic_variables)
+      zip(gradients[:split], critic_variables, strict=True)
     )
     self._actor_optimizer.apply_gradients(
-      zip(gradients[split:], actor_variables)
+      zip(gradients[split:], actor_variables, strict=True)
     )
     self.train_step_counter.assign_add(1)
     self._update_targets()
@@ -314,14 +309,16 @@ class AwOptAgent(tf_agent.TFAgent):
   def _to_batch(self, experience: structs.Experience) -> _Batch:
     self._check_experience(experience)
     steps, label = experience
-    first = lambda nest: tf.nest.map_structure(lambda x: x[:, 0], nest)
+    start, action = tf.nest.map_structure(
+      lambda x: x[:, 0], (steps.observation, steps.action)
+    )
     same = label.episode_id == label.episode_id[:, :1]
     live = tf.cast((same & (label.step < label.length))[:, :-1], tf.float32)
     discount = self._critic_config.gamma * steps.discount[:, :-1]
     after = tf.cast(tf.reduce_sum(live, axis=1), tf.int32)
     return _Batch(
-      observation=first(steps.observation),
-      action=self._codec.encode(first(steps.action)),
+      observation=start,
+      action=self._codec.encode(action),
       reward=steps.reward[:, :-1] * live,
       discount=discount * live + (1.0 - live),
       next_observation=tf.nest.map_structure(
@@ -358,9 +355,7 @@ class AwOptAgent(tf_agent.TFAgent):
     return loss, {
       'target': _mean(target, batch.valid),
       'value': _mean(self._value(score), batch.valid),
-      'candidate_share': _mean(
-        tf.cast(candidate_won, tf.float32), batch.valid
-      ),
+      'candidate_share': _mean(tf.cast(candidate_won, tf.float32), batch.valid),
     }
 
   def _bellman_target(self, batch: _Batch) -> tuple[tf.Tensor, tf.Tensor]:
@@ -444,19 +439,21 @@ class AwOptAgent(tf_agent.TFAgent):
 
   def _update_targets(self) -> None:
     config = self._critic_config
-    for source, target in zip(self._critic.variables, self._target.variables):
+    triples = zip(
+      self._critic.variables,
+      self._target.variables,
+      self._lagged.variables,
+      strict=True,
+    )
+    due = tf.equal(self.train_step_counter % max(config.lag, 1), 0)
+    for source, target, lagged in triples:
       target.assign_add(config.tau * (source - target))
-    if not config.lag:
-      return
-    due = tf.equal(self.train_step_counter % config.lag, 0)
-    for target, lagged in zip(self._target.variables, self._lagged.variables):
-      lagged.assign(tf.where(due, target, lagged))
+      if config.lag:
+        lagged.assign(tf.where(due, target, lagged))
 
   def _summarize(self, info: AwOptInfo) -> None:
     for name, value in info._asdict().items():
-      tf.summary.scalar(
-        f'train/{name}', value, step=self.train_step_counter
-      )
+      tf.summary.scalar(f'train/{name}', value, step=self.train_step_counter)
 
 
 def label_spec() -> structs.EpisodeLabel:

@@ -92,9 +92,7 @@ def find_folder(source: str) -> str | None:
 
 def _version_folder(folder: str) -> str:
   """Returns `folder`, or the newest version in it, whichever holds data."""
-  versions = [
-    name for name in os.listdir(folder) if _VERSION.fullmatch(name)
-  ]
+  versions = [name for name in os.listdir(folder) if _VERSION.fullmatch(name)]
   versions.sort(key=lambda name: tuple(map(int, name.split('.'))))
   for path in (folder, *(os.path.join(folder, v) for v in versions[::-1])):
     if os.path.isfile(os.path.join(path, 'dataset_info.json')):
@@ -134,9 +132,7 @@ def _generate(
       rows, index=index, success_threshold=success_threshold
     )
     if time_step_spec is not None and action_spec is not None:
-      validator.check_matches(
-        episode, time_step_spec, action_spec, index=index
-      )
+      validator.check_matches(episode, time_step_spec, action_spec, index=index)
     yield episode
 
 

@@ -109,6 +109,8 @@ def _meaningful_fields(episode: structs.Episode) -> dict[str, np.ndarray]:
 
 
 def _row(path: str, shape: str, dtype: str, low: Any, high: Any) -> str:
-  cells = [f'{cell:.4g}' if isinstance(cell, float) else cell or ''
-           for cell in (low, high)]
+  cells = [
+    f'{cell:.4g}' if isinstance(cell, float) else cell or ''
+    for cell in (low, high)
+  ]
   return f'{path:28}{shape:14}{dtype:10}{cells[0]:>10}{cells[1]:>10}'.rstrip()

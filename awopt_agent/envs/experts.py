@@ -70,9 +70,9 @@ class GraspExpert:
   def reset(self) -> None:
     """Begins an episode."""
     self._bias_m = self._rng.normal(0, self._config.bias_m, 2)
-    self._yaw_goal_rad = None
+    self._yaw_goal_rad: float | None = None
     self._squeezes = 0
-    self._start_height_m = None
+    self._start_height_m: float | None = None
 
   def action(self, observation: dict[str, np.ndarray]) -> dict:
     """Chooses an action.

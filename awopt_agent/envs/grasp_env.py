@@ -48,10 +48,10 @@ class GraspEnv(py_environment.PyEnvironment):
   """A robot arm that grasps, with a sparse reward at the end.
 
   An action moves the gripper by a displacement inside the workspace, or opens
-  or closes it (the arm waits meanwhile), or ends the episode. The reward is 1 on the last step of an
-  episode in which the task was done when it ended, else 0. The step limit is
-  terminal, as the paper's horizon T, and the observation says how much of it
-  is left.
+  or closes it (the arm waits meanwhile), or ends the episode. The reward is 1
+  on the last step of an episode in which the task was done when it ended,
+  else 0. The step limit is terminal, as the paper's horizon T, and the
+  observation says how much of it is left.
 
   Observation `state`, a dict of float32:
     gripper `[6]`: position (m, from the workspace's middle), sine and cosine
@@ -195,7 +195,9 @@ class GraspEnv(py_environment.PyEnvironment):
     low, high = self._workspace.low_m, self._workspace.high_m
     center = self._workspace.center_m
     x, y = rng.uniform(-0.05, 0.05, 2)
-    return np.array([center[0] + x, center[1] + y, low[2] + 0.45 * (high[2] - low[2])])
+    return np.array(
+      [center[0] + x, center[1] + y, low[2] + 0.45 * (high[2] - low[2])]
+    )
 
   def _observe(self) -> dict[str, np.ndarray]:
     gripper = self._robot.state()
@@ -210,7 +212,10 @@ class GraspEnv(py_environment.PyEnvironment):
         np.float32,
       ),
       'objects': np.stack(
-        [self._observe_object(thing.body, gripper) for thing in self._task.objects]
+        [
+          self._observe_object(thing.body, gripper)
+          for thing in self._task.objects
+        ]
       ),
       'steps_left': np.array([1 - self._steps / self._max_steps], np.float32),
     }

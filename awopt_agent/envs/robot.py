@@ -125,7 +125,9 @@ class KukaArm:
     position = (left + right) / 2
     position[2] -= self._TIP_LENGTH_M
     gap_m = np.linalg.norm(left - right)
-    share = (gap_m - self._CLOSED_GAP_M) / (self._OPEN_GAP_M - self._CLOSED_GAP_M)
+    share = (gap_m - self._CLOSED_GAP_M) / (
+      self._OPEN_GAP_M - self._CLOSED_GAP_M
+    )
     return GripperState(
       position_m=position,
       # The joint's axis points down.

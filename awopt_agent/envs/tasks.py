@@ -92,6 +92,5 @@ class GreenBowl(Task):
     position, _ = self._simulation.pose(self._bowl.body)
     distance = np.linalg.norm(position - gripper.position_m)
     return bool(
-      position[2] > self._lift_height_m
-      and distance < self._max_grip_distance_m
+      position[2] > self._lift_height_m and distance < self._max_grip_distance_m
     )

@@ -1,16 +1,18 @@
 """Many environments as one batch, in a process of their own."""
 
 import atexit
-from collections.abc import Callable, Sequence
 import contextlib
 import multiprocessing
 import signal
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from tf_agents.environments import batched_py_environment
-from tf_agents.environments import parallel_py_environment
-from tf_agents.environments import py_environment
+from tf_agents.environments import (
+  batched_py_environment,
+  parallel_py_environment,
+  py_environment,
+)
 
 __all__ = ['ProcessEnv', 'VectorEnv']
 

@@ -1,16 +1,15 @@
 """Batches that mix the tables, and never wait for an empty one."""
 
-from collections.abc import Callable, Iterator
 import math
 import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import reverb
 import tensorflow as tf
 
 from awopt_agent import structs
-from awopt_agent.experience import packing
-from awopt_agent.experience import tables
+from awopt_agent.experience import packing, tables
 
 __all__ = ['make_dataset']
 
@@ -64,7 +63,10 @@ def make_dataset(
   ]
   plan = tf.data.Dataset.from_generator(
     lambda: _plans(
-      _cached_sizes(client), count, success_fraction, np.random.default_rng(seed)
+      _cached_sizes(client),
+      count,
+      success_fraction,
+      np.random.default_rng(seed),
     ),
     output_signature=tf.TensorSpec([count], tf.int64),
   )

@@ -149,9 +149,7 @@ class EpisodeWriter:
     self._writer.create_item(
       table,
       priority,
-      {
-        name: column[-count:] for name, column in self._writer.history.items()
-      },
+      {name: column[-count:] for name, column in self._writer.history.items()},
     )
 
   def close(self) -> None:

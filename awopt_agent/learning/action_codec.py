@@ -60,13 +60,14 @@ class ActionCodec:
     tf.nest.assert_same_structure(self._spec, action)
     flat = tf.nest.flatten(action)
     columns = []
-    values = [v for v, p in zip(flat, self._parts) if p.dtype.is_floating]
+    pairs = list(zip(flat, self._parts, strict=True))
+    values = [v for v, p in pairs if p.dtype.is_floating]
     for value, part, (low, high) in zip(
       values, self._continuous, self._bounds, strict=True
     ):
       vector = tf.cast(_flatten_part(value, part), tf.float32)
       columns.append(2.0 * (vector - low) / (high - low) - 1.0)
-    values = [v for v, p in zip(flat, self._parts) if not p.dtype.is_floating]
+    values = [v for v, p in pairs if not p.dtype.is_floating]
     for value, part in zip(values, self._discrete, strict=True):
       low = int(np.min(part.minimum))
       indices = _flatten_part(value, part) - low

@@ -32,8 +32,7 @@ class ActionDistribution:
     self.mean = mean
     self._gaussian = tfd.MultivariateNormalDiag(mean, std)
     self._groups = [
-      tfd.OneHotCategorical(logits, dtype=tf.float32)
-      for logits in group_logits
+      tfd.OneHotCategorical(logits, dtype=tf.float32) for logits in group_logits
     ]
     self._sizes = [mean.shape[-1], *(g.shape[-1] for g in group_logits)]
 

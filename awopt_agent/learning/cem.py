@@ -4,8 +4,8 @@ It knows no policy and no network; whatever scores `[B, N, A]` candidates can
 be maximised. Source: QT-Opt (arXiv:1806.10293) section 4.2.
 """
 
-from collections.abc import Callable, Sequence
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import gin
@@ -112,7 +112,7 @@ def maximize(
       tf.fill([batch_size, 1, size], 1.0 / size) for size in discrete_sizes
     ],
   )
-  best = None
+  best: CemResult | None = None
   for index in range(config.rounds):
     seed_of_round = tf.random.experimental.stateless_fold_in(seed, index)
     actions = _sample(proposal, config.samples, seed_of_round)
@@ -125,6 +125,7 @@ def maximize(
   if candidate is not None:
     score = score_fn(candidate[:, tf.newaxis, :])[:, 0]
     best = _better(best, CemResult(candidate, score))
+  assert best is not None  # At least one round, by CemConfig.
   return best
 
 
@@ -135,9 +136,7 @@ def _sample(proposal: _Proposal, count: int, seed: tf.Tensor) -> tf.Tensor:
   )
   width = proposal.mean.shape[-1]
   noise = tf.random.stateless_normal([1, count, width], seeds[0])
-  continuous = tf.clip_by_value(
-    proposal.mean + proposal.std * noise, -1.0, 1.0
-  )
+  continuous = tf.clip_by_value(proposal.mean + proposal.std * noise, -1.0, 1.0)
   groups = []
   for index, probabilities in enumerate(proposal.probabilities):
     size = probabilities.shape[-1]

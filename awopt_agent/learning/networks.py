@@ -6,8 +6,9 @@ takes factories, never objects, so that targets share no variables.
 """
 
 import abc
-from collections.abc import Sequence
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import gin
@@ -161,7 +162,7 @@ class MlpCritic(Critic):
     )
     self._hidden = [
       _Dense(inputs, outputs, seed=next(seeds), scale=2.0, name=f'hidden_{i}')
-      for i, (inputs, outputs) in enumerate(zip(layers[:-1], layers[1:]))
+      for i, (inputs, outputs) in enumerate(itertools.pairwise(layers))
     ]
     self._output = _Dense(
       layers[-1], 1, seed=next(seeds), scale=0.1, name='output'
@@ -222,7 +223,7 @@ class MlpActor(Actor):
     widths = [self._state.size, *layers]
     self._hidden = [
       _Dense(inputs, outputs, seed=next(seeds), scale=2.0, name=f'hidden_{i}')
-      for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:]))
+      for i, (inputs, outputs) in enumerate(itertools.pairwise(widths))
     ]
     self._output = _Dense(
       widths[-1], sum(self._sizes), seed=next(seeds), scale=0.1, name='output'

@@ -45,7 +45,5 @@ class VectorPolicy(tf_policy.TFPolicy):
   def _distribution(self, time_step, policy_state):
     step = self._action(time_step, policy_state)
     return step._replace(
-      action=tf.nest.map_structure(
-        tfp.distributions.Deterministic, step.action
-      )
+      action=tf.nest.map_structure(tfp.distributions.Deterministic, step.action)
     )

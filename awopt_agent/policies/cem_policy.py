@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from awopt_agent.learning import cem
-from awopt_agent.learning import networks
+from awopt_agent.learning import cem, networks
 from awopt_agent.policies import base
 
 __all__ = ['CemPolicy', 'best_action']

@@ -6,10 +6,8 @@ import gin
 import tensorflow as tf
 
 from awopt_agent import structs
-from awopt_agent.learning import cem
-from awopt_agent.learning import networks
-from awopt_agent.policies import base
-from awopt_agent.policies import cem_policy
+from awopt_agent.learning import cem, networks
+from awopt_agent.policies import base, cem_policy
 
 __all__ = ['EpisodeSwitchPolicy', 'ExplorationConfig']
 

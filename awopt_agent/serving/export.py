@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
-from awopt_agent import __version__
-from awopt_agent import files
+from awopt_agent import __version__, files
 from awopt_agent.serving import golden as golden_lib
 from awopt_agent.serving import layout, predictor
 from awopt_agent.serving import parts as parts_lib

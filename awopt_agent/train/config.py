@@ -1,9 +1,8 @@
 """Gin: where its files are found, and what a run was made with."""
 
-import logging
-import os
-from collections.abc import Iterator, Sequence
 import contextlib
+import logging
+from collections.abc import Iterator, Sequence
 
 import gin
 
@@ -87,7 +86,10 @@ def _bindings(text: str) -> dict[str, str]:
 @contextlib.contextmanager
 def _quiet_search() -> Iterator[None]:
   """Silences the root logger's errors on each search path that has no file."""
-  drop = lambda record: 'Path not found' not in record.getMessage()
+
+  def drop(record: logging.LogRecord) -> bool:
+    return 'Path not found' not in record.getMessage()
+
   root = logging.getLogger()
   root.addFilter(drop)
   try:

@@ -19,8 +19,7 @@ def _parse(arguments):
   record.add_argument('--seed', type=int, default=0)
   record.add_argument('--noise', type=float, help='sigma, in action units')
   record.add_argument('--bias_m', type=float, help='sigma of the aim, metres')
-  keep = {'choices': ('successes', 'all'), 'default': 'successes'}
-  record.add_argument('--keep', **keep)
+  record.add_argument('--all', action='store_true', help='failures too')
   inspect = verbs.add_parser('inspect', help='print what is in a set')
   inspect.add_argument('source', help='folder, or name of a TFDS set')
   inspect.add_argument('--split', default='train', help='such as train[:6]')
@@ -43,9 +42,7 @@ def _record(flags) -> str:
   )
   with contextlib.closing(envs.make(flags.task, seed=flags.seed)) as env:
     expert = experts.GraspExpert(config, np.random.default_rng(flags.seed))
-    recording = recorder.Recorder(
-      env, expert, keep_failures=flags.keep == 'all'
-    )
+    recording = recorder.Recorder(env, expert, keep_failures=flags.all)
     path = writer.write_episodes(
       recorder.show_progress(recording.record(flags.episodes), flags.episodes),
       flags.out,

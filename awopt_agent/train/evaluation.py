@@ -1,7 +1,7 @@
 """Success rates of policies, always with their number of episodes."""
 
-from collections.abc import Callable
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -113,9 +113,7 @@ class Evaluator:
       step = self._env.step(act(step))
       returns = np.where(step.is_first(), 0.0, returns + step.reward)
       ended = step.is_last() & (left > 0)
-      successes += int(
-        np.sum(ended & (returns >= self._success_threshold))
-      )
+      successes += int(np.sum(ended & (returns >= self._success_threshold)))
       left -= ended
     return SuccessRate(successes, episodes)
 

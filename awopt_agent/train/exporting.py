@@ -4,12 +4,14 @@ import contextlib
 
 from awopt_agent import envs
 from awopt_agent.serving import export as export_lib
-from awopt_agent.train import builders
-from awopt_agent.train import checkpoints
+from awopt_agent.train import (
+  builders,
+  checkpoints,
+  loop,  # noqa: F401  Its gin names.
+  metrics,
+  run_folder,
+)
 from awopt_agent.train import config as config_lib
-from awopt_agent.train import loop  # noqa: F401  Its gin names.
-from awopt_agent.train import metrics
-from awopt_agent.train import run_folder
 
 __all__ = ['export']
 

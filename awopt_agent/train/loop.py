@@ -1,11 +1,11 @@
 """Pre-training on demonstrations, then practice and learning side by side."""
 
-from concurrent import futures
 import dataclasses
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from typing import Any
 
 import gin
@@ -18,14 +18,9 @@ from tf_agents.train import learner as learner_lib
 from awopt_agent import agent as agent_lib
 from awopt_agent import structs
 from awopt_agent.envs import vector_env
-from awopt_agent.experience import datasets
-from awopt_agent.experience import labelling
+from awopt_agent.experience import datasets, labelling, tables
 from awopt_agent.experience import replay as replay_lib
-from awopt_agent.experience import tables
-from awopt_agent.train import checkpoints
-from awopt_agent.train import evaluation
-from awopt_agent.train import metrics
-from awopt_agent.train import progress
+from awopt_agent.train import checkpoints, evaluation, metrics, progress
 
 __all__ = ['TrainConfig', 'Trainer']
 
@@ -102,11 +97,11 @@ class TrainConfig:
     if name in ('success_threshold', 'success_fraction') or kind is str:
       return
     least = 1 if name in _AT_LEAST_ONE else 0
-    if value < least:
+    if float(value) < least:
       raise ValueError(f'TrainConfig.{name} must be >= {least}, got {value}.')
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  No error.
   """The run was asked to stop; its state is saved."""
 
 
@@ -164,29 +159,8 @@ class Trainer:
     self.practised_episodes = 0
     self.practised_steps = 0
     self._pretrained = False
-    self._learner = learner_lib.Learner(
-      os.path.join(root_dir, 'tb'),
-      self._step,
-      agent,
-      experience_dataset_fn=lambda: datasets.make_dataset(
-        replay.client,
-        agent.training_data_spec,
-        batch_size=config.batch_size,
-        success_fraction=config.success_fraction,
-        seed=seed,
-      ),
-      checkpoint_interval=-1,  # Ours hold the replay too.
-      summary_interval=config.summary_every,
-    )
-    self._actor = actor_lib.Actor(
-      env,
-      py_tf_eager_policy.PyTFEagerPolicy(
-        agent.collect_policy, use_tf_function=True, batch_time_steps=False
-      ),
-      self._step,
-      steps_per_run=config.round_steps,
-      observers=[self._observer],
-    )
+    self._learner = _make_learner(config, agent, replay, root_dir, seed)
+    self._actor = _make_actor(config, agent, env, self._observer)
     self._evaluator = evaluation.Evaluator(
       env,
       seed=evaluation.EVALUATION_SEED + seed,
@@ -287,10 +261,11 @@ class Trainer:
       'practice', 'episodes', total=total, start=self.practised_episodes
     )
     next_evaluation = self._next_evaluation()
+    steps = max(1, round(config.replay_ratio * config.round_steps))
     with futures.ThreadPoolExecutor(1, 'practice') as pool:
       while self.practised_episodes < total:
         practice = pool.submit(self._practise_round)
-        loss = self._learn(max(1, round(config.replay_ratio * config.round_steps)))
+        loss = self._learn(steps)
         practice.result()
         bar.update(min(self.practised_episodes, total), self._note(loss))
         self._after_round()
@@ -361,6 +336,36 @@ class Trainer:
       'episodes': self.practised_episodes,
       'steps': self.practised_steps,
     }
+
+
+def _make_learner(config, agent, replay, root_dir, seed) -> learner_lib.Learner:
+  return learner_lib.Learner(
+    os.path.join(root_dir, 'tb'),
+    agent.train_step_counter,
+    agent,
+    experience_dataset_fn=lambda: datasets.make_dataset(
+      replay.client,
+      agent.training_data_spec,
+      batch_size=config.batch_size,
+      success_fraction=config.success_fraction,
+      seed=seed,
+    ),
+    checkpoint_interval=-1,  # Ours hold the replay too.
+    summary_interval=config.summary_every,
+  )
+
+
+def _make_actor(config, agent, env, observer) -> actor_lib.Actor:
+  policy = py_tf_eager_policy.PyTFEagerPolicy(
+    agent.collect_policy, use_tf_function=True, batch_time_steps=False
+  )
+  return actor_lib.Actor(
+    env,
+    policy,
+    agent.train_step_counter,
+    steps_per_run=config.round_steps,
+    observers=[observer],
+  )
 
 
 def describe(rates: dict[str, evaluation.SuccessRate]) -> str:

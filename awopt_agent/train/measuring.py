@@ -4,13 +4,15 @@ import os
 
 from awopt_agent import envs
 from awopt_agent.serving import predictor as predictor_lib
-from awopt_agent.train import builders
+from awopt_agent.train import (
+  builders,
+  evaluation,
+  loop,
+  metrics,
+  run_folder,
+  videos,
+)
 from awopt_agent.train import config as config_lib
-from awopt_agent.train import evaluation
-from awopt_agent.train import loop
-from awopt_agent.train import metrics
-from awopt_agent.train import run_folder
-from awopt_agent.train import videos
 
 __all__ = ['evaluate']
 

@@ -28,7 +28,10 @@ class Progress:
     self._bar = None
     if sys.stderr.isatty():
       self._bar = tqdm.tqdm(
-        desc=name, unit=f' {unit}', total=total, initial=start,
+        desc=name,
+        unit=f' {unit}',
+        total=total,
+        initial=start,
         dynamic_ncols=True,
       )
 

@@ -10,13 +10,15 @@ from awopt_agent.demos import reader
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience import tables
 from awopt_agent.serving import export as export_lib
-from awopt_agent.train import builders
-from awopt_agent.train import checkpoints
+from awopt_agent.train import (
+  builders,
+  checkpoints,
+  evaluation,
+  loop,
+  metrics,
+  run_folder,
+)
 from awopt_agent.train import config as config_lib
-from awopt_agent.train import evaluation
-from awopt_agent.train import loop
-from awopt_agent.train import metrics
-from awopt_agent.train import run_folder
 
 __all__ = ['train']
 

@@ -57,7 +57,7 @@ def test_inspects_what_it_recorded(run, tmp_path):
 
 def test_keeps_failures_when_asked(run, tmp_path):
   folder = tmp_path / 'bad_demos'
-  code, out, _ = _record(run, folder, '--noise', '5', '--keep', 'all')
+  code, out, _ = _record(run, folder, '--noise', '5', '--all')
   assert code == 0
   assert 'kept 3 of 3 episodes; 0 succeeded' in out
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_done_is_one_line(run, tmp_path, arguments, named):
     ['inspect'],
     ['record', '--out', 'x', '--episodes', '0'],
     ['record', '--out', 'x', '--seed', '-1'],
-    ['record', '--out', 'x', '--keep', 'some'],
+    ['record', '--out', 'x', '--keep', 'x'],
   ],
 )
 def test_bad_usage_is_one_line_and_code_2(run, arguments):
