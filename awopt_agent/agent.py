@@ -172,6 +172,7 @@ class AwOptAgent(tf_agent.TFAgent):
     target_cem: cem.CemConfig | None = None,
     policy_cem: cem.CemConfig | None = None,
     exploration: exploration_lib.ExplorationConfig | None = None,
+    act_with_target: bool = True,
     n_step: int = 1,
     train_step_counter: tf.Variable | None = None,
     seed: int = 0,
@@ -190,6 +191,8 @@ class AwOptAgent(tf_agent.TFAgent):
       target_cem: Search in the Bellman target.
       policy_cem: Search of the policies.
       exploration: How practice explores.
+      act_with_target: Whether CEM policies maximise the first target, an
+        average of the critic's past, instead of the critic.
       n_step: n, rewards in a target before the critic's value.
       train_step_counter: int64 scalar, counted up by each training step.
       seed: Of weights and of chance in training and practice.
@@ -223,13 +226,14 @@ class AwOptAgent(tf_agent.TFAgent):
     self._practice_rng = tf.random.Generator.from_seed(seed + 1_000_003)
 
     specs = time_step_spec, action_spec
+    acting_critic = self._target if act_with_target else self._critic
     self.actor_policy = actor_policy.ActorPolicy(*specs, actor=self._actor)
     self.cem_policy = cem_policy.CemPolicy(
-      *specs, critic=self._critic, config=policy_cem
+      *specs, critic=acting_critic, config=policy_cem
     )
     self.cem_with_candidate_policy = cem_policy.CemPolicy(
       *specs,
-      critic=self._critic,
+      critic=acting_critic,
       actor=self._actor,
       config=policy_cem,
       name='cem_with_candidate_policy',
@@ -237,7 +241,7 @@ class AwOptAgent(tf_agent.TFAgent):
     collect_policy = exploration_lib.EpisodeSwitchPolicy(
       *specs,
       actor=self._actor,
-      critic=self._critic,
+      critic=acting_critic,
       cem_config=policy_cem,
       config=exploration or exploration_lib.ExplorationConfig(),
       policy_step=train_step_counter,
