@@ -58,6 +58,9 @@ logging.getLogger('tensorflow').setLevel(logging.ERROR)
 _REVERB_NOTICE = re.compile(
   rb'\[reverb/cc/\S+\] +('
   rb'Initializing TFRecordCheckpointer|Loading latest checkpoint|'
+  rb'Loading checkpoint from|Loading and verifying metadata|'
+  rb'Metadata for table .* was successfully|Successfully loaded|'
+  rb'Completed reading|Table \S+ and \d+ items have been successfully|'
   rb'Started replay server|Stored checkpoint|Shutting down replay server|'
   rb'Sampler and server are owned)'
 )
@@ -74,6 +77,7 @@ def drop_reverb_notices() -> None:
   sys.stderr = io.TextIOWrapper(
     os.fdopen(original, 'wb', buffering=0, closefd=False),
     # As Python's own: a message must never fail on a letter.
+    encoding=sys.stderr.encoding,
     errors='backslashreplace',
     line_buffering=True,
     write_through=True,

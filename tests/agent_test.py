@@ -49,8 +49,11 @@ def test_a_truncated_end_bootstraps_and_a_terminal_one_does_not(
   hand.target.set(bias=2, slope=3, x_slope=10)
   hand.lagged.set(bias=100)
   experience = fakes.make_experience(
-    move=[[0.3, 0.7]], reward=[[0.5, 77]], discount=[[discount, 0.5]],
-    x=[[0.9, 0.1]], length=1,
+    move=[[0.3, 0.7]],
+    reward=[[0.5, 77]],
+    discount=[[discount, 0.5]],
+    x=[[0.9, 0.1]],
+    length=1,
   )
   # The best move is 1, at the next x: .5 + .9 * (2 + 3 * 1 + 10 * .1).
   np.testing.assert_allclose(target_of(hand, experience), target, rtol=1e-5)
@@ -147,7 +150,9 @@ PADDED = {'step': [[3, 4, 5, 5]], 'length': 5, 'episode_id': 1}
 # A buffer of whole trajectories goes on with the next episode: after steps 3
 # and 4 and the last observation, 5, come its steps 0 and 1.
 NEXT_EPISODE = {
-  'step': [[4, 5, 0, 1]], 'length': [[5, 5, 9, 9]], 'episode_id': [[1, 1, 2, 2]],
+  'step': [[4, 5, 0, 1]],
+  'length': [[5, 5, 9, 9]],
+  'episode_id': [[1, 1, 2, 2]],
 }
 
 
@@ -277,9 +282,7 @@ def test_the_actors_loss_is_the_weighted_likelihood():
   )
   hand.target.set(slope=0.1)
   # e * .725792.
-  np.testing.assert_allclose(
-    actor_info(hand).actor_loss, 1.972908, rtol=1e-5
-  )
+  np.testing.assert_allclose(actor_info(hand).actor_loss, 1.972908, rtol=1e-5)
 
 
 def test_a_higher_temperature_weighs_less():
@@ -348,7 +351,8 @@ def test_neither_loss_moves_the_others_network():
     for variable in network.trainable_variables:
       assert tape.gradient(info.critic_loss, variable) is None
   for loss, network in (
-    (info.critic_loss, agent._critic), (info.actor_loss, agent._actor),
+    (info.critic_loss, agent._critic),
+    (info.actor_loss, agent._actor),
   ):
     for variable in network.trainable_variables:
       assert np.any(tape.gradient(loss, variable))
@@ -360,8 +364,11 @@ def test_neither_loss_moves_the_others_network():
 @pytest.mark.parametrize('garbage', [0.0, 1.0])
 def test_boundary_transitions_have_no_influence(garbage):
   good = {
-    'move': [[0.5, 0.1]], 'reward': [[1, 0]], 'x': [[0.2, 0.3]],
-    'success': True, 'length': 5,
+    'move': [[0.5, 0.1]],
+    'reward': [[1, 0]],
+    'x': [[0.2, 0.3]],
+    'success': True,
+    'length': 5,
   }
   mixed = {
     'move': [[0.5, 0.1], [garbage, -garbage]],
@@ -388,8 +395,12 @@ def test_a_batch_of_boundaries_alone_is_legal():
   hand = by_hand()
   hand.critic.set(bias=0.3, slope=0.2)
   experience = fakes.make_experience(
-    move=[[0.5, 0.1]], reward=[[1, 0]], step=[[5, 0]], length=5,
-    episode_id=[[1, 2]], success=True,
+    move=[[0.5, 0.1]],
+    reward=[[1, 0]],
+    step=[[5, 0]],
+    length=5,
+    episode_id=[[1, 2]],
+    success=True,
   )
   before = hand.critic.numbers()
   info = hand.agent.train(experience).extra
@@ -497,7 +508,8 @@ def test_weight_decay_shrinks_kernels_and_no_biases():
       actor=agent_lib.ActorConfig(learning_rate=0.01, weight_decay=decay),
     )
     variables = [
-      *agent._critic.trainable_variables, *agent._actor.trainable_variables,
+      *agent._critic.trainable_variables,
+      *agent._actor.trainable_variables,
     ]
     for variable in variables:
       if 'bias' in variable.name:  # They start at 0, which has no decay.
@@ -580,8 +592,14 @@ def test_a_restored_agent_goes_on_bit_for_bit(tmp_path):
     for agent, name in ((one, 'one'), (two, 'two'))
   )
   # Without slots and generators in it the comparison would mean little.
-  for part in ('_critic_optimizer', '_actor_optimizer', '_training_rng',
-               '_practice_rng', '_lagged', '_train_step_counter'):
+  for part in (
+    '_critic_optimizer',
+    '_actor_optimizer',
+    '_training_rng',
+    '_practice_rng',
+    '_lagged',
+    '_train_step_counter',
+  ):
     assert any(part in name for name in left), part
   assert_same_values(left, right)
 
@@ -612,11 +630,18 @@ def test_offers_the_policies_by_kind():
     assert action['move'].shape == (2, 1)
 
 
-def test_policies_follow_the_agents_weights():
-  hand = by_hand()
+@pytest.mark.parametrize(
+  ('act_with_target', 'acting', 'other'),
+  [(True, 'target', 'critic'), (False, 'critic', 'target')],
+)
+def test_policies_follow_the_weights_of_the_acting_critic(
+  act_with_target, acting, other
+):
+  hand = by_hand(act_with_target=act_with_target)
   step = fakes.time_steps([0.0])
   for slope in (1.0, -1.0):
-    hand.critic.set(slope=slope)
+    getattr(hand, acting).set(slope=slope)
+    getattr(hand, other).set(slope=-slope)
     action = hand.agent.policies['cem'].action(step).action['move']
     np.testing.assert_array_equal(action, [[slope]])
 
@@ -625,7 +650,8 @@ def test_practice_reports_the_learners_step():
   agent = fakes.make_agent()
   train_steps(agent, range(2))
   step = agent.collect_policy.action(
-    fakes.time_steps([0.0], first=True), agent.collect_policy.get_initial_state(1)
+    fakes.time_steps([0.0], first=True),
+    agent.collect_policy.get_initial_state(1),
   )
   np.testing.assert_array_equal(step.info.policy_step, [2])
 
@@ -667,10 +693,18 @@ def bandit_batch(rng, size=64):
   move = rng.uniform(-1, 1, (size, 1))
   grip = rng.integers(0, 2, (size, 1))
   paid = (np.abs(move - x / 2) < 0.25) & (grip == 1)
-  twice = lambda values: np.repeat(values, 2, axis=1)
+
+  def twice(values):
+    return np.repeat(values, 2, axis=1)
+
   return fakes.make_experience(
-    move=twice(move), grip=twice(grip), x=twice(x), reward=twice(paid),
-    discount=0.0, success=paid, length=1,
+    move=twice(move),
+    grip=twice(grip),
+    x=twice(x),
+    reward=twice(paid),
+    discount=0.0,
+    success=paid,
+    length=1,
   )
 
 

@@ -10,9 +10,7 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 
 from awopt_agent import agent as agent_lib
 from awopt_agent import structs
-from awopt_agent.learning import action_distribution
-from awopt_agent.learning import cem
-from awopt_agent.learning import networks
+from awopt_agent.learning import action_distribution, cem, networks
 from awopt_agent.policies import base
 
 OBSERVATION_SPEC = {
@@ -56,9 +54,7 @@ class LinearCritic(networks.Critic):
     return observation['x']
 
   def score(self, features, actions):
-    return (
-      self.bias + self.slope * actions[..., 0] + self.x_slope * features
-    )
+    return self.bias + self.slope * actions[..., 0] + self.x_slope * features
 
 
 class PointActor(networks.Actor):
@@ -172,7 +168,10 @@ def make_experience(
     episode_id: `[B, n + 1]`.
   """
   move = np.asarray(move, np.float32)
-  full = lambda value, dtype: np.broadcast_to(value, move.shape).astype(dtype)
+
+  def full(value, dtype):
+    return np.broadcast_to(value, move.shape).astype(dtype)
+
   if np.ndim(step) == 0:
     step = step + np.arange(move.shape[1])
   action = {'move': move[..., np.newaxis]}

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 _PROGRAM = """
 from awopt_agent import quiet
 import tensorflow
@@ -34,3 +36,73 @@ def test_the_package_alone_leaves_the_environment_as_it_is(tmp_path):
   # TensorFlow sets some variables of its own when it is imported.
   program = 'import awopt_agent, sys; print("awopt_agent.quiet" in sys.modules)'
   assert _run(program, tmp_path).stdout == 'False\n'
+
+
+_FILTERED = """
+import os, sys, time
+from awopt_agent import quiet
+quiet.drop_reverb_notices()
+for line in {lines}:
+  os.write(2, line.encode())
+# Native code's lines pass through a thread.
+time.sleep(1)
+{end}
+"""
+_NOTICES = (
+  'default/server.cc:71] Started replay server on port 3',
+  'default/server.cc:84] Shutting down replay server',
+  'tfrecord_checkpointer.cc:162]  Initializing TFRecordCheckpointer in /x.',
+  'tfrecord_checkpointer.cc:286] Loading checkpoint from /x',
+  "tfrecord_checkpointer.cc:341] Metadata for table 'a' was successfully l",
+  'tfrecord_checkpointer.cc:534] Table a and 5 items have been successfully',
+)
+
+
+def _stderr(tmp_path, lines, end='pass', code=0):
+  done = subprocess.run(
+    [sys.executable, '-c', _FILTERED.format(lines=lines, end=end)],
+    capture_output=True,
+    text=True,
+    env={'HOME': str(tmp_path), 'PATH': '', 'PYTHONIOENCODING': 'ascii'},
+    check=False,
+  )
+  assert done.returncode == code
+  return done.stderr
+
+
+def test_reverbs_notices_are_dropped(tmp_path):
+  lines = [f'[reverb/cc/platform/{notice}\n' for notice in _NOTICES]
+  assert _stderr(tmp_path, lines) == ''
+
+
+def test_all_other_lines_of_native_code_pass_whole_and_in_order(tmp_path):
+  lines = [
+    '[reverb/cc/platform/default/server.cc:9] Something went wrong\n',
+    'Fatal: [reverb/cc/x.cc:1] Started replay server\n',
+    'x' * 5000 + '\n',
+    'a line in ',
+    'two parts\n',
+  ]
+  assert _stderr(tmp_path, lines) == ''.join(lines)
+
+
+@pytest.mark.parametrize(
+  'end, code, expected',
+  [
+    ("print('own words', file=sys.stderr)", 0, 'own words\n'),
+    ("sys.exit('the end')", 1, 'the end\n'),
+    # A letter that the terminal lacks must not become an error.
+    ("sys.stderr.write('\\u2713')", 0, '\\u2713'),
+    ("sys.stderr.write('no newline')", 0, 'no newline'),
+    ('assert sys.stderr.fileno() != 2', 0, ''),
+    ('assert not sys.stderr.isatty()', 0, ''),
+  ],
+)
+def test_pythons_own_stderr_works_as_before(tmp_path, end, code, expected):
+  assert _stderr(tmp_path, [], end, code) == expected
+
+
+def test_a_traceback_arrives_whole(tmp_path):
+  err = _stderr(tmp_path, [], 'raise TypeError("a bug")', code=1)
+  assert err.startswith('Traceback')
+  assert err.endswith('TypeError: a bug\n')

@@ -117,11 +117,13 @@ class CheckpointStore:
   def _complete(self) -> list[str]:
     if not os.path.isdir(self._folder):
       return []
-    self._undo_cut_replacements()
     names = sorted(n for n in os.listdir(self._folder) if n.isdigit())
     return [os.path.join(self._folder, name) for name in names]
 
-  def _undo_cut_replacements(self) -> None:
+  def recover(self) -> None:
+    """Undoes a replacement that was cut; for the one who writes alone."""
+    if not os.path.isdir(self._folder):
+      return
     for name in os.listdir(self._folder):
       path = os.path.join(self._folder, name)
       if not name.endswith(_ASIDE):

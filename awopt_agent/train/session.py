@@ -61,6 +61,8 @@ def _train(flags, config, folder, env) -> str:
   )
   replay_config = tables.ReplayConfig()
   store = checkpoints.CheckpointStore(folder.checkpoints, agent)
+  if not flags.dry_run:
+    store.recover()
   latest = store.latest()
   # Before its first checkpoint a folder holds nothing that could be mixed up.
   if latest:

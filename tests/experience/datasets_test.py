@@ -4,9 +4,8 @@ import time
 import numpy as np
 import pytest
 
-from awopt_agent.experience import datasets
+from awopt_agent.experience import datasets, tables
 from awopt_agent.experience import replay as replay_lib
-from awopt_agent.experience import tables
 from tests import fakes
 
 
@@ -35,9 +34,7 @@ def fill(replay, *, successes=0, failures=0):
 
 
 def batches(replay, **kwargs):
-  dataset = datasets.make_dataset(
-    replay.client, fakes.step_spec(), **kwargs
-  )
+  dataset = datasets.make_dataset(replay.client, fakes.step_spec(), **kwargs)
   return (experience for experience, _ in dataset.as_numpy_iterator())
 
 
@@ -58,9 +55,7 @@ def test_each_batch_holds_the_fraction_of_successes(
   replay, fraction, batch_size, share
 ):
   fill(replay, successes=1, failures=6)
-  found = shares(
-    replay, 20, batch_size=batch_size, success_fraction=fraction
-  )
+  found = shares(replay, 20, batch_size=batch_size, success_fraction=fraction)
   np.testing.assert_allclose(found, [share] * 20)
 
 
@@ -78,7 +73,10 @@ def test_draws_from_one_table_while_the_other_is_empty_then_from_both(
 ):
   fill(replay, **{kind: 2})
   stream = batches(replay, batch_size=8)
-  share = lambda: next(stream).label.success[:, 0].mean()
+
+  def share():
+    return next(stream).label.success[:, 0].mean()
+
   alone = 1.0 if kind == 'successes' else 0.0
   assert [share() for _ in range(20)] == [alone] * 20
 
@@ -196,7 +194,6 @@ def test_the_plan_in_proportion_is_fixed_by_its_seed():
 
 
 class _FakeInfo:
-
   def __init__(self, size):
     self.current_size = size
 

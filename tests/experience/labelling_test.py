@@ -92,7 +92,7 @@ def test_labels_each_step():
     assert values.dtype == dtype
 
 
-def test_the_step_before_the_end_keeps_its_discount_and_the_last_means_nothing():
+def test_the_last_reward_and_discount_mean_nothing():
   steps = episode([0.0, 1.0])
   steps[1] = steps[1]._replace(discount=np.float32(0))
   steps[2] = steps[2]._replace(discount=np.float32(0.25))
@@ -188,8 +188,12 @@ def test_without_policy_info_practice_is_the_actors():
 def test_observes_a_tf_agents_driver():
   spec = array_spec.BoundedArraySpec((1,), np.float32, -1, 1)
   env = random_py_environment.RandomPyEnvironment(
-    spec, spec, episode_end_probability=0.3, seed=1,
-    reward_fn=lambda *_: np.float32(1), batch_size=None,
+    spec,
+    spec,
+    episode_end_probability=0.3,
+    seed=1,
+    reward_fn=lambda *_: np.float32(1),
+    batch_size=None,
   )
   written = []
   observer = labelling.LabellingObserver(written.append)
@@ -228,9 +232,7 @@ def test_labels_a_demonstration(is_terminal):
     trajectory.next_step_type, [MID, MID, LAST, FIRST]
   )
   np.testing.assert_array_equal(trajectory.reward, [0, 0, 1, 0])
-  np.testing.assert_array_equal(
-    trajectory.discount, [1, 1, not is_terminal, 1]
-  )
+  np.testing.assert_array_equal(trajectory.discount, [1, 1, not is_terminal, 1])
   np.testing.assert_array_equal(label.success, [True] * 4)
   np.testing.assert_array_equal(label.step, [0, 1, 2, 3])
   np.testing.assert_array_equal(label.length, [3] * 4)

@@ -18,9 +18,9 @@ def steps(length):
     'place': np.arange(2 * length, dtype=np.float32).reshape(length, 2),
     'clock': 100 + np.arange(length, dtype=np.float32),
     'grip': np.arange(length, dtype=np.int32),
-    'image': np.arange(1536 * length).reshape(length, 32, 16, 3).astype(
-      np.uint8
-    ),
+    'image': np.arange(1536 * length)
+    .reshape(length, 32, 16, 3)
+    .astype(np.uint8),
   }
 
 
@@ -62,7 +62,8 @@ def test_an_episode_survives():
   packer = packing.StepPacking(fakes.step_spec())
   columns = tf.nest.map_structure(tf.constant, packer.pack(episode))
   for before, after in zip(
-    tf.nest.flatten(episode), tf.nest.flatten(packer.unpack(columns)),
+    tf.nest.flatten(episode),
+    tf.nest.flatten(packer.unpack(columns)),
     strict=True,
   ):
     assert after.dtype == before.dtype

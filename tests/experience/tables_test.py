@@ -82,7 +82,12 @@ def test_an_episode_gives_an_item_for_each_transition_whatever_n(start):
   write(fakes.make_episode(1, episode_id=1))
   write(fakes.make_episode(5, episode_id=2))
   assert reading.contents(client, 'success') == {
-    (1, 0), (2, 0), (2, 1), (2, 2), (2, 3), (2, 4),
+    (1, 0),
+    (2, 0),
+    (2, 1),
+    (2, 2),
+    (2, 3),
+    (2, 4),
   }
 
 
@@ -99,9 +104,14 @@ def test_an_item_knows_its_episode(start):
 def test_practice_evicts_the_oldest_practice(start):
   client, write = start(max_failure_items=4)
   for episode_id in range(1, 6):
-    write(fakes.make_episode(2, episode_id=episode_id, success=False, source=CEM))
+    write(
+      fakes.make_episode(2, episode_id=episode_id, success=False, source=CEM)
+    )
   assert reading.contents(client, 'failure') == {
-    (4, 0), (4, 1), (5, 0), (5, 1),
+    (4, 0),
+    (4, 1),
+    (5, 0),
+    (5, 1),
   }
 
 

@@ -19,7 +19,9 @@ from awopt_agent.experience import labelling
 from awopt_agent.learning import cem, networks
 from tests.integration import fakes
 
-PAGE = pathlib.Path(__file__).parent.parent.parent / 'docs' / 'plugin.md'
+ROOT = pathlib.Path(__file__).parent.parent.parent
+PAGE = ROOT / 'docs' / 'plugin.md'
+README = ROOT / 'README.md'
 
 
 def _example():
@@ -197,3 +199,8 @@ def test_pairs_across_episodes_have_no_influence():
   elsewhere = trajectory._replace(observation=garble(trajectory.observation))
   changed = _train_once(pairs._replace(trajectory=elsewhere))
   assert not all(map(np.array_equal, clean, changed))
+
+
+def test_the_readme_shows_the_same_example():
+  (code,) = re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL)
+  assert code in README.read_text()

@@ -115,7 +115,9 @@ class Run:
     end = time.monotonic() + 20
     while _members_of(process.pid) and time.monotonic() < end:
       time.sleep(0.1)
-    return _members_of(process.pid) + os.listdir(self.temporary)
+    # TensorFlow's autograph leaves the compiled form of its own files.
+    litter = set(os.listdir(self.temporary)) - {'__pycache__'}
+    return [*_members_of(process.pid), *litter]
 
   def contents(self):
     """Returns a sum of each file of the folder, summaries aside."""
@@ -142,6 +144,19 @@ def _members_of(group):
     if stat.rpartition(')')[2].split()[0] not in 'ZX':
       found.append(name)
   return found
+
+
+def _child_of(parent, command=''):
+  """Returns the process that `parent` started, by a part of its command."""
+  for name in filter(str.isdigit, os.listdir('/proc')):
+    folder = pathlib.Path('/proc', name)
+    try:
+      stat = (folder / 'stat').read_text().rpartition(')')[2].split()
+      if stat[1] == str(parent) and command in (folder / 'cmdline').read_text():
+        return name
+    except (FileNotFoundError, ProcessLookupError):
+      continue
+  raise LookupError(f'process {parent} has no child {command}')
 
 
 @pytest.fixture(name='whole', scope='module')
@@ -366,16 +381,7 @@ def test_an_environment_that_dies_ends_the_run_with_one_line(broken):
   process = broken.train(*_ENDLESS)
   _, state = broken.latest()
   broken.wait_for_practice(process, state['practised_episodes'])
-  # The only member that sleeps least: the child of the fork server.
-  child = max(
-    (name for name in _members_of(process.pid) if name != str(process.pid)),
-    key=lambda name: int(
-      pathlib.Path('/proc', name, 'stat')
-      .read_text()
-      .rpartition(')')[2]
-      .split()[11]
-    ),
-  )
+  child = _child_of(_child_of(process.pid, 'forkserver'))
   os.kill(int(child), signal.SIGKILL)
   code, _, err = broken.finish(process)
   assert code == 1

@@ -86,11 +86,12 @@ def test_decode_clips_to_the_bounds():
 
 
 def test_decoded_actions_never_leave_the_spec_by_rounding():
-  spec = bounded([1], tf.float32, -0.1, 0.7)
+  # In float32 .7 + (1.9 - .7) is above 1.9.
+  spec = bounded([1], tf.float32, 0.7, 1.9)
   codec = action_codec.ActionCodec(spec)
   action = codec.decode(tf.linspace([-1.0], [1.0], 1001)).numpy()
-  assert action.min() == np.float32(-0.1)
-  assert action.max() == np.float32(0.7)
+  assert action.min() == np.float32(0.7)
+  assert action.max() == np.float32(1.9)
 
 
 def test_the_greatest_entry_of_a_group_wins():

@@ -14,9 +14,7 @@ def mixed():
 
 
 def test_log_likelihoods_of_the_parts_add_up():
-  log_prob = mixed().log_prob(
-    tf.constant([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-  )
+  log_prob = mixed().log_prob(tf.constant([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
   # Gaussian: -z^2/2 - ln(std) - ln(2 pi)/2, where ln(2 pi)/2 = .918939.
   # Row 0: -.5 - 0 - .918939 + ln(.75) = -1.706621.
   # Row 1: z = -1: -.5 + .693147 - .918939 + ln(.5) = -1.418939.
@@ -39,7 +37,9 @@ def test_samples_follow_the_distribution():
   # Clipped symmetrically, row 0 keeps its mean. Bounds of 5 standard errors:
   # 5 / sqrt(20000) = .035 for the mean; 5 sqrt(.25 * .75 / 20000) = .0153.
   assert abs(samples[0, :, 0].mean()) < 0.035
-  np.testing.assert_allclose(samples[0, :, 1:].mean(0), [0.75, 0.25], atol=0.0153)
+  np.testing.assert_allclose(
+    samples[0, :, 1:].mean(0), [0.75, 0.25], atol=0.0153
+  )
   np.testing.assert_allclose(samples[1, :, 1:].mean(0), [0.5, 0.5], atol=0.018)
   # Row 1 is beyond 1 with chance 1 - Phi((1 - .5) / .5) = .1587.
   np.testing.assert_allclose((samples[1, :, 0] == 1).mean(), 0.1587, atol=0.013)

@@ -66,7 +66,10 @@ def test_finds_an_optimum_in_a_corner_exactly(seed):
 
 def test_finds_the_best_of_discrete_actions():
   worth = tf.constant([0.1, 0.2, 0.9, 0.3, 5.0, 4.0])  # groups of 4 and 2
-  score = lambda actions: tf.einsum('bna,a->bn', actions, worth)
+
+  def score(actions):
+    return tf.einsum('bna,a->bn', actions, worth)
+
   result = maximize(score, continuous=0, discrete=(4, 2))
   np.testing.assert_array_equal(result.action, [[0, 0, 1, 0, 1, 0]])
   np.testing.assert_allclose(result.score, [5.9])  # .9 + 5
@@ -136,18 +139,18 @@ def test_the_first_round_draws_discrete_values_evenly():
 
 
 def test_elites_are_fitted_by_their_mean_and_std():
-  elites = tf.constant([
-    [[0.2, -0.1], [0.4, 0.1], [0.6, 0.3]],
-    [[-1.0, 0.5], [-1.0, 0.5], [0.5, 0.5]],
-  ])
+  elites = tf.constant(
+    [
+      [[0.2, -0.1], [0.4, 0.1], [0.6, 0.3]],
+      [[-1.0, 0.5], [-1.0, 0.5], [0.5, 0.5]],
+    ]
+  )
   fit = cem._fit(elites, 2, (), cem.CemConfig(min_std=0.02))
   # Row 0: means (.2+.4+.6)/3, (-.1+.1+.3)/3; both variances
   # (.04 + 0 + .04) / 3 = .026667, whose root is .163299.
   # Row 1: mean (-1-1+.5)/3 = -.5, variance (.25+.25+1)/3 = .5, root .707107;
   # the second entry does not vary, so its deviation is the floor.
-  np.testing.assert_allclose(
-    fit.mean, [[[0.4, 0.1]], [[-0.5, 0.5]]], atol=1e-6
-  )
+  np.testing.assert_allclose(fit.mean, [[[0.4, 0.1]], [[-0.5, 0.5]]], atol=1e-6)
   np.testing.assert_allclose(
     fit.std, [[[0.163299, 0.163299]], [[0.707107, 0.02]]], atol=1e-6
   )
@@ -288,7 +291,10 @@ def test_rounds_draw_different_numbers():
   _, seen = candidates_of(peak_at(0), config=config)
   for one, two in [(0, 1), (1, 2)]:
     a, b = (seen[i][0, :, 0] for i in (one, two))
-    standard = lambda x: (x - x.mean()) / x.std()
+
+    def standard(x):
+      return (x - x.mean()) / x.std()
+
     assert not np.allclose(standard(a), standard(b), atol=0.01)
 
 
@@ -297,7 +303,9 @@ def test_a_row_does_not_depend_on_its_batch():
   config = cem.CemConfig(samples=16, elites=4, rounds=3)
 
   def run(rows):
-    score = lambda a: -((a[..., 0] - peaks[rows]) ** 2) + 0.3 * a[..., 2]
+    def score(a):
+      return -((a[..., 0] - peaks[rows]) ** 2) + 0.3 * a[..., 2]
+
     return maximize(score, batch=len(rows), discrete=(2,), config=config)
 
   whole = run(np.arange(7))

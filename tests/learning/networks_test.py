@@ -80,9 +80,12 @@ def test_each_action_is_scored_by_itself():
 
 def test_a_critic_looks_at_observation_and_action():
   critic = make_critic()
-  score = lambda seed, action: critic.score(
-    critic.encode(observations(batch=1, seed=seed)), tf.constant([[action]])
-  ).numpy()
+
+  def score(seed, action):
+    return critic.score(
+      critic.encode(observations(batch=1, seed=seed)), tf.constant([[action]])
+    ).numpy()
+
   assert score(0, [0.0] * 3) != score(1, [0.0] * 3)
   assert score(0, [0.0] * 3) != score(0, [0.0, 0.0, 1.0])
 
@@ -109,10 +112,15 @@ def test_variables_exist_once_it_is_built():
 
 @pytest.mark.parametrize('make', [make_critic, make_actor])
 def test_weights_are_fixed_by_their_seed(make):
-  values = lambda seed: [v.numpy() for v in make(seed=seed).variables]
+  def values(seed):
+    return [v.numpy() for v in make(seed=seed).variables]
+
   for one, two in zip(values(1), values(1), strict=True):
     np.testing.assert_array_equal(one, two)
-  kernels = lambda seed: [v for v in values(seed) if v.ndim == 2]
+
+  def kernels(seed):
+    return [v for v in values(seed) if v.ndim == 2]
+
   for one, two in zip(kernels(1), kernels(2), strict=True):
     assert not np.array_equal(one, two)
 

@@ -43,9 +43,7 @@ def test_no_gradient_flows_through_a_target():
   value = tf.constant([1.0])
   with tf.GradientTape() as tape:
     tape.watch(value)
-    result = targets.n_step_target(
-      tf.ones([1, 1]), tf.fill([1, 1], 0.9), value
-    )
+    result = targets.n_step_target(tf.ones([1, 1]), tf.fill([1, 1], 0.9), value)
   assert tape.gradient(result, value) is None
 
 

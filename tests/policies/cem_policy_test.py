@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from awopt_agent.learning import action_codec
-from awopt_agent.learning import cem
-from awopt_agent.learning import networks
+from awopt_agent.learning import action_codec, cem, networks
 from awopt_agent.policies import cem_policy
 from tests import fakes
 
@@ -116,7 +114,10 @@ def test_acts_within_the_spec_at_any_batch_size(batch):
 
 def test_has_the_variables_of_critic_and_actor():
   critic, actor = fakes.LinearCritic(), fakes.PointActor((1, (2,)))
-  ids = lambda variables: {id(v) for v in variables}
+
+  def ids(variables):
+    return {id(v) for v in variables}
+
   assert ids(make_policy(critic).variables()) == ids(critic.variables)
   assert ids(make_policy(critic, actor=actor).variables()) == ids(
     [*critic.variables, *actor.variables]

@@ -40,9 +40,7 @@ def later(policy, state):
 def test_at_the_ends_one_of_them_runs_all_episodes(probability, source, move):
   step = first(make_policy(probability), 200)
   np.testing.assert_array_equal(step.info.source, [source] * 200)
-  np.testing.assert_allclose(
-    step.action['move'], [[move]] * 200, atol=1e-5
-  )
+  np.testing.assert_allclose(step.action['move'], [[move]] * 200, atol=1e-5)
 
 
 @pytest.mark.parametrize('probability', [0.2, 0.5])
@@ -126,7 +124,9 @@ def test_equal_generators_explore_alike():
   one, two, three = (
     [first(policy, 20).info.source.numpy().tolist() for _ in range(3)]
     for policy in (
-      make_policy(0.5), make_policy(0.5), make_policy(0.5, seed=1),
+      make_policy(0.5),
+      make_policy(0.5),
+      make_policy(0.5, seed=1),
     )
   )
   assert one == two != three

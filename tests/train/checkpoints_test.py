@@ -87,6 +87,7 @@ def test_a_kill_in_the_middle_of_replacing_loses_nothing(
   with pytest.raises(KeyboardInterrupt):
     _save(store, 5, turn=2)
   monkeypatch.undo()
+  store.recover()
   assert checkpoints.read_state(store.latest()) == {'turn': 1}
   assert '0000000005.old' not in os.listdir(folder)
 
