@@ -54,6 +54,7 @@ _NOTICES = (
   'tfrecord_checkpointer.cc:162]  Initializing TFRecordCheckpointer in /x.',
   'tfrecord_checkpointer.cc:286] Loading checkpoint from /x',
   "tfrecord_checkpointer.cc:341] Metadata for table 'a' was successfully l",
+  'tfrecord_checkpointer.cc:447] Still reading compressed trajectory data.',
   'tfrecord_checkpointer.cc:534] Table a and 5 items have been successfully',
 )
 

@@ -14,29 +14,8 @@ import pytest
 
 from awopt_agent.serving import predictor
 from awopt_agent.train import checkpoints
+from tests.train import fakes
 
-# Everything small; what is measured here is never success.
-_GIN = """
-include 'base/state.gin'
-include 'task/green_bowl.gin'
-include 'variant/awopt.gin'
-MlpCritic.layers = (16,)
-MlpActor.layers = (16,)
-policy/CemConfig.samples = 8
-policy/CemConfig.elites = 4
-target/CemConfig.samples = 8
-TrainConfig.split = 'train[:4]'
-TrainConfig.pretrain_steps = 20
-TrainConfig.practice_episodes = 24
-TrainConfig.replay_ratio = 0.5
-TrainConfig.batch_size = 16
-TrainConfig.num_envs = 4
-TrainConfig.round_steps = 32
-TrainConfig.eval_every = 12
-TrainConfig.eval_episodes = 4
-TrainConfig.final_eval_episodes = 8
-TrainConfig.checkpoint_every = 20
-"""
 _LIMIT_S = 240
 
 
@@ -53,7 +32,7 @@ class Run:
     self.temporary = folder / 'tmp'
     self.temporary.mkdir()
     self.gin_file = folder / 'tiny.gin'
-    self.gin_file.write_text(_GIN)
+    self.gin_file.write_text(fakes.TINY_GIN)  # Nothing here measures success.
     self._folder = folder
 
   def start(self, program, *flags):

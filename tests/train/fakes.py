@@ -5,7 +5,14 @@ import os
 import gin
 import numpy as np
 
+from awopt_agent import envs
 from awopt_agent import structs
+from awopt_agent.serving import export
+from awopt_agent.train import builders
+from awopt_agent.train import checkpoints
+from awopt_agent.train import config
+from awopt_agent.train import loop
+from awopt_agent.train import run_folder
 from tests import fakes
 from tests.envs import fakes as env_fakes
 
@@ -71,6 +78,53 @@ class FakeReplay:
     os.makedirs(folder)
     with open(os.path.join(folder, 'DONE'), 'w', encoding='utf-8') as file:
       file.write(self.content)
+
+
+TINY_GIN = """
+include 'base/state.gin'
+include 'task/green_bowl.gin'
+include 'variant/awopt.gin'
+MlpCritic.layers = (16,)
+MlpActor.layers = (16,)
+policy/CemConfig.samples = 8
+policy/CemConfig.elites = 4
+target/CemConfig.samples = 8
+TrainConfig.split = 'train[:4]'
+TrainConfig.pretrain_steps = 20
+TrainConfig.practice_episodes = 24
+TrainConfig.replay_ratio = 0.5
+TrainConfig.batch_size = 16
+TrainConfig.num_envs = 4
+TrainConfig.round_steps = 32
+TrainConfig.eval_every = 12
+TrainConfig.eval_episodes = 4
+TrainConfig.final_eval_episodes = 8
+TrainConfig.checkpoint_every = 20
+"""
+
+
+def make_run(root, *, step=30, seed=2):
+  """Writes what a run of the grasping task leaves, without training.
+
+  Returns:
+    The agent.
+  """
+  config.load([], [TINY_GIN])
+  loop.TrainConfig()
+  folder = run_folder.RunFolder(str(root))
+  folder.check_disk()
+  with envs.make(seed=seed) as env:
+    agent = builders.make_agent(env, seed)
+  agent.train_step_counter.assign(step)
+  folder.claim(config.operative(), seed)
+  state = {'practised_episodes': 0, 'pretrained': True}
+  store = checkpoints.CheckpointStore(folder.checkpoints, agent)
+  store.save(step, FakeReplay(), state)
+  export.export(
+    agent, folder.policies, train_step=step, config=folder.config()
+  )
+  gin.clear_config()
+  return agent
 
 
 @gin.configurable
