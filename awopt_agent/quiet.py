@@ -60,7 +60,8 @@ _REVERB_NOTICE = re.compile(
   rb'Initializing TFRecordCheckpointer|Loading latest checkpoint|'
   rb'Loading checkpoint from|Loading and verifying metadata|'
   rb'Metadata for table .* was successfully|Successfully loaded|'
-  rb'Still reading|Completed reading|Table \S+ and \d+ items have been successfully|'
+  rb'Still reading|Completed reading|'
+  rb'Table \S+ and \d+ items have been successfully|'
   rb'Started replay server|Stored checkpoint|Shutting down replay server|'
   rb'Sampler and server are owned)'
 )

@@ -25,9 +25,7 @@ def test_a_failure_removes_what_was_made_and_nothing_else(tmp_path):
   (tmp_path / 'mine').write_text('')
   with (
     pytest.raises(RuntimeError),
-    files.folder_that_becomes(
-      str(tmp_path / 'a' / 'b' / '5'), overwrite=False
-    ),
+    files.folder_that_becomes(str(tmp_path / 'a' / 'b' / '5'), overwrite=False),
   ):
     raise RuntimeError
   assert os.listdir(tmp_path) == ['mine']

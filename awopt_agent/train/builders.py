@@ -10,6 +10,7 @@ from tf_agents.specs import tensor_spec
 from awopt_agent import agent as agent_lib
 from awopt_agent import envs
 from awopt_agent.envs import vector_env
+from awopt_agent.train import seeds
 
 __all__ = ['make_agent', 'make_vector_env']
 
@@ -39,9 +40,10 @@ def _make_configured(
   # Runs in the new process, which has no configuration yet.
   gin.clear_config()
   gin.parse_config(bindings, skip_unknown=True)
-  # Distant seeds, so that no two runs share an episode.
-  seeds = [seed * 10_000 + index for index in range(count)]
-  return vector_env.VectorEnv([envs.make(seed=s) for s in seeds])
+  first = seeds.first_environment_seed(seeds.PRACTICE, seed)
+  return vector_env.VectorEnv(
+    [envs.make(seed=first + index) for index in range(count)]
+  )
 
 
 def make_agent(

@@ -7,6 +7,8 @@ import signal
 import sys
 from collections.abc import Iterator
 
+from awopt_agent import files
+
 __all__ = ['Parser', 'add_run_flags', 'one_line_errors']
 
 
@@ -45,12 +47,12 @@ def one_line_errors(program: str) -> Iterator[None]:
     sys.stdout.flush()
   except BrokenPipeError:
     # The reader of our output, such as head, had enough. Python's own last
-    # flush must not fail again.
+    # flush must not fail again; the code is that of a death by SIGPIPE.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
   except (ValueError, OSError) as error:
     # Gin adds lines of its own below the first.
-    first = next(iter(str(error).splitlines()), type(error).__name__)
-    sys.exit(f'{program}: {first}')
+    sys.exit(f'{program}: {files.first_line(error)}')
   except RuntimeError as error:
     # Gin's way to say that a required binding is missing.
     if not str(error).startswith('Required bindings for'):
@@ -59,3 +61,17 @@ def one_line_errors(program: str) -> Iterator[None]:
     sys.exit(f'{program}: {first}; bind them by --gin_file or --gin_bindings.')
   except KeyboardInterrupt:
     sys.exit(f'{program}: interrupted.')
+  except Exception as error:
+    if not _is_tensorflows(error):
+      raise
+    sys.exit(
+      f'{program}: TensorFlow or Reverb failed: {files.first_line(error)} '
+      'Free disk space or memory where it names them, and start again: the '
+      'last checkpoint is kept.'
+    )
+
+
+def _is_tensorflows(error: Exception) -> bool:
+  """Tells an error of TensorFlow's files and kernels, which is no OSError."""
+  tensorflow = sys.modules.get('tensorflow')
+  return tensorflow is not None and isinstance(error, tensorflow.errors.OpError)

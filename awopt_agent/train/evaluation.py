@@ -9,11 +9,9 @@ import tensorflow as tf
 
 from awopt_agent import statistics
 from awopt_agent.envs import vector_env
+from awopt_agent.train import stopping
 
-__all__ = ['EVALUATION_SEED', 'Evaluator', 'SuccessRate', 'as_function']
-
-# Practice uses seeds from 0 on; evaluation must never share an episode with it.
-EVALUATION_SEED = 1_000_000_000
+__all__ = ['Evaluator', 'SuccessRate', 'as_function']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +58,7 @@ class Evaluator:
     *,
     seed: int,
     success_threshold: float = 0.5,
+    stop_requested: Callable[[], bool] = lambda: False,
   ):
     """Borrows an environment.
 
@@ -67,26 +66,25 @@ class Evaluator:
       env: Batched; its state is given back after each evaluation.
       seed: Chooses the episodes; far from those of practice.
       success_threshold: An episode whose return reaches it is a success.
+      stop_requested: Asked at each step; True ends the evaluation.
     """
+    self._stop_requested = stop_requested
     self._env = env
     self._seed = seed
     self._success_threshold = success_threshold
 
-  def evaluate(
-    self,
-    act: Callable[[Any], Any],
-    episodes: int,
-    on_step: Callable[[Any], None] | None = None,
-  ) -> SuccessRate:
+  def evaluate(self, act: Callable[[Any], Any], episodes: int) -> SuccessRate:
     """Runs a policy.
 
     Args:
       act: Maps a batched `TimeStep` of arrays to a nest of actions.
       episodes: How many.
-      on_step: Called with the batched time step before each action.
 
     Returns:
       The policy's successes.
+
+    Raises:
+      Stopped: If a stop was asked for.
     """
     env = self._env
     saved = env.get_state()
@@ -95,11 +93,11 @@ class Evaluator:
       [{'seed': self._seed + i, 'episodes_begun': 0} for i in range(count)]
     )
     try:
-      return self._run(act, episodes, on_step)
+      return self._run(act, episodes)
     finally:
       env.set_state(saved)
 
-  def _run(self, act, episodes: int, on_step) -> SuccessRate:
+  def _run(self, act, episodes: int) -> SuccessRate:
     count = self._env.batch_size
     left = np.full(count, episodes // count) + (
       np.arange(count) < episodes % count
@@ -108,8 +106,8 @@ class Evaluator:
     successes = 0
     step = self._env.reset()
     while np.any(left > 0):
-      if on_step:
-        on_step(step)
+      if self._stop_requested():
+        raise stopping.Stopped
       step = self._env.step(act(step))
       returns = np.where(step.is_first(), 0.0, returns + step.reward)
       ended = step.is_last() & (left > 0)

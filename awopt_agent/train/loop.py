@@ -20,7 +20,14 @@ from awopt_agent import structs
 from awopt_agent.envs import vector_env
 from awopt_agent.experience import datasets, labelling, tables
 from awopt_agent.experience import replay as replay_lib
-from awopt_agent.train import checkpoints, evaluation, metrics, progress
+from awopt_agent.train import (
+  checkpoints,
+  evaluation,
+  metrics,
+  progress,
+  seeds,
+  stopping,
+)
 
 __all__ = ['TrainConfig', 'Trainer']
 
@@ -32,6 +39,7 @@ _AT_LEAST_ONE = (
   'eval_every',
   'eval_episodes',
   'final_eval_episodes',
+  'summary_every',
 )
 
 
@@ -101,10 +109,6 @@ class TrainConfig:
       raise ValueError(f'TrainConfig.{name} must be >= {least}, got {value}.')
 
 
-class Stopped(Exception):  # noqa: N818  No error.
-  """The run was asked to stop; its state is saved."""
-
-
 class Trainer:
   """One process that trains: environments beside it, replay inside it.
 
@@ -163,8 +167,9 @@ class Trainer:
     self._actor = _make_actor(config, agent, env, self._observer)
     self._evaluator = evaluation.Evaluator(
       env,
-      seed=evaluation.EVALUATION_SEED + seed,
+      seed=seeds.first_environment_seed(seeds.EVALUATION, seed),
       success_threshold=config.success_threshold,
+      stop_requested=stop_requested,
     )
     self._policies = {
       kind: evaluation.as_function(policy)
@@ -278,10 +283,14 @@ class Trainer:
     self, phase: str, episodes: int
   ) -> dict[str, evaluation.SuccessRate]:
     """Evaluates every policy, and records the result."""
-    rates = {
-      kind: self._evaluator.evaluate(act, episodes)
-      for kind, act in self._policies.items()
-    }
+    try:
+      rates = {
+        kind: self._evaluator.evaluate(act, episodes)
+        for kind, act in self._policies.items()
+      }
+    except stopping.Stopped:
+      self.save()
+      raise
     self._actor.reset()  # The environments were borrowed.
     success = {kind: rate.as_record() for kind, rate in rates.items()}
     self._log.append({'phase': phase, **self._where(), 'success': success})
@@ -316,7 +325,7 @@ class Trainer:
     self._save_trigger(self.learner_step)
     if self._stop_requested():
       self.save()
-      raise Stopped
+      raise stopping.Stopped
 
   def _next_evaluation(self) -> int:
     every = self._config.eval_every

@@ -10,6 +10,7 @@ from awopt_agent.train import (
   loop,
   metrics,
   run_folder,
+  seeds,
   videos,
 )
 from awopt_agent.train import config as config_lib
@@ -33,6 +34,7 @@ def evaluate(flags) -> str:
   """
   folder = run_folder.RunFolder(flags.root_dir)
   stored = folder.config()
+  folder.check_disk()
   predictor = predictor_lib.Predictor(
     _version(folder, flags.step), policy=flags.policy
   )
@@ -40,12 +42,12 @@ def evaluate(flags) -> str:
   config = loop.TrainConfig()
   rate = _measure(predictor, flags, config.success_threshold)
   step = predictor.metadata['train_step']
-  folder.check_disk()
   metrics.MetricsLog(folder.metrics).append(
     {
       'phase': 'evaluate',
       'learner_step': step,
       'seed': flags.seed,
+      'bindings': flags.gin_bindings,
       'success': {flags.policy: rate.as_record()},
     }
   )
@@ -66,7 +68,7 @@ def _measure(predictor, flags, threshold) -> evaluation.SuccessRate:
   try:
     evaluator = evaluation.Evaluator(
       env,
-      seed=evaluation.EVALUATION_SEED + flags.seed,
+      seed=seeds.first_environment_seed(seeds.MEASURING, flags.seed),
       success_threshold=threshold,
     )
     return evaluator.evaluate(
@@ -77,7 +79,9 @@ def _measure(predictor, flags, threshold) -> evaluation.SuccessRate:
 
 
 def _film(predictor, flags, folder, step: int) -> str:
-  env = envs.make(seed=evaluation.EVALUATION_SEED + flags.seed)
+  env = envs.make(
+    seed=seeds.first_environment_seed(seeds.MEASURING, flags.seed)
+  )
   path = os.path.join(folder.videos, f'{flags.policy}_{step}.{flags.format}')
   try:
     return videos.record(env, predictor.predict, path, episodes=flags.videos)

@@ -7,6 +7,9 @@ from typing import Any, BinaryIO
 
 __all__ = ['MetricsLog']
 
+# Not those of awopt-evaluate, which may measure anything.
+_OF_THE_RUN = ('pretrain', 'practice', 'end')
+
 
 class MetricsLog:
   """Appends records to `metrics.jsonl`; what is written stays."""
@@ -29,13 +32,19 @@ class MetricsLog:
       file.write(line.encode())
 
   def success_at(self, learner_step: int) -> dict[str, dict[str, float]]:
-    """Returns the success rates last measured at a learner step, if any."""
+    """Returns what the run itself last measured at a learner step, if it did.
+
+    What was measured before a resume that went back is of lost weights.
+    """
     if not os.path.exists(self._path):
       return {}
     found: dict[str, dict[str, float]] = {}
     with open(self._path, encoding='utf-8') as file:
       for record in _records(file):
-        if record.get('learner_step') == learner_step:
+        phase, step = record.get('phase'), record.get('learner_step', -1)
+        if phase == 'resume' and step < learner_step:
+          found.clear()
+        elif phase in _OF_THE_RUN and step == learner_step:
           found.update(record.get('success', {}))
     return found
 

@@ -1,7 +1,7 @@
 """A run of awopt-train from its flags to its last line."""
 
+import contextlib
 import os
-import signal
 
 import tensorflow as tf
 
@@ -17,6 +17,7 @@ from awopt_agent.train import (
   loop,
   metrics,
   run_folder,
+  stopping,
 )
 from awopt_agent.train import config as config_lib
 
@@ -84,17 +85,24 @@ def _train(flags, config, folder, env) -> str:
     scratch=folder.replay,
     restore_from=checkpoints.replay_folder(latest) if latest else None,
   )
-  trainer = loop.Trainer(
-    config,
-    agent=agent,
-    env=env,
-    replay=replay,
-    store=store,
-    log=log,
-    root_dir=folder.path,
-    seed=flags.seed,
-    stop_requested=_catch_stop_signals(),
-  )
+  with contextlib.ExitStack() as stack:
+    stack.callback(replay.close)
+    trainer = loop.Trainer(
+      config,
+      agent=agent,
+      env=env,
+      replay=replay,
+      store=store,
+      log=log,
+      root_dir=folder.path,
+      seed=flags.seed,
+      stop_requested=stopping.catch_stop_signals(),
+    )
+    stack.callback(trainer.close)
+    return _go_on(trainer, agent, folder, latest, episodes)
+
+
+def _go_on(trainer, agent, folder, latest: str | None, episodes) -> str:
   try:
     if latest:
       trainer.restore(latest)
@@ -106,14 +114,11 @@ def _train(flags, config, folder, env) -> str:
     else:
       trainer.add_demonstrations(iter(episodes))
     return _run(trainer, agent, folder)
-  except loop.Stopped:
+  except stopping.Stopped:
     raise SystemExit(
       f'awopt-train: stopped at learner step {trainer.learner_step}, saved in '
       f'{folder.path}; the same command goes on.'
     ) from None
-  finally:
-    trainer.close()
-    replay.close()
 
 
 def _finished(latest: str, config, folder, log) -> str | None:
@@ -166,16 +171,3 @@ def use_cores() -> None:
   cores = len(os.sched_getaffinity(0))
   tf.config.threading.set_intra_op_parallelism_threads(max(1, cores - 1))
   tf.config.threading.set_inter_op_parallelism_threads(2)
-
-
-def _catch_stop_signals():
-  """Makes SIGTERM and Ctrl-C a request; the next Ctrl-C is the usual one."""
-  asked = []
-
-  def ask(number, frame):
-    asked.append(number)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-  signal.signal(signal.SIGTERM, ask)
-  signal.signal(signal.SIGINT, ask)
-  return lambda: bool(asked)

@@ -9,9 +9,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from awopt_agent import resources
-from awopt_agent.demos import reader
-from awopt_agent.demos import statistics
-from awopt_agent.demos import writer
+from awopt_agent.demos import reader, statistics, writer
 from tests.demos import fakes
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -91,9 +89,7 @@ def test_the_package_own_set_is_found_from_any_folder(tmp_path, monkeypatch):
     assert len(_lengths(name, 'train[:2]')) == 2
 
 
-def test_a_folder_here_comes_before_the_package_own(
-  tmp_path, monkeypatch
-):
+def test_a_folder_here_comes_before_the_package_own(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   writer.write_episodes(
     [fakes.make_episode(3)], 'data/green_bowl_demos', **fakes.SPECS

@@ -3,8 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from awopt_agent.demos import recorder
-from awopt_agent.demos import validator
+from awopt_agent.demos import recorder, validator
 from tests.demos import fakes
 
 

@@ -6,10 +6,12 @@ from tests.demos import fakes
 
 def _summary():
   return statistics.summarize(
-    iter([
-      fakes.make_episode(2),
-      fakes.make_episode(6, success=False, is_terminal=False),
-    ])
+    iter(
+      [
+        fakes.make_episode(2),
+        fakes.make_episode(6, success=False, is_terminal=False),
+      ]
+    )
   )
 
 

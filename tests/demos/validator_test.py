@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from tf_agents.specs import array_spec
-from tf_agents.specs import tensor_spec
+from tf_agents.specs import array_spec, tensor_spec
 
 from awopt_agent.demos import validator
 from tests.demos import fakes

@@ -8,16 +8,13 @@ import tensorflow_datasets as tfds
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
-from awopt_agent.demos import reader
-from awopt_agent.demos import writer
+from awopt_agent.demos import reader, writer
 from tests.demos import fakes
 
 
 def _episodes(count=4):
   return [
-    fakes.make_episode(
-      3 + k, success=k % 2 == 0, is_terminal=k != 1, seed=k
-    )
+    fakes.make_episode(3 + k, success=k % 2 == 0, is_terminal=k != 1, seed=k)
     for k in range(count)
   ]
 

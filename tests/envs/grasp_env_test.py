@@ -185,9 +185,7 @@ def test_terminate_ends_the_episode_at_once(env):
   last = env.step(_act(terminate=np.int32(1)))
   assert last.is_last()
   assert (last.discount, last.reward) == (0, 0)
-  np.testing.assert_array_equal(
-    last.observation['objects'], before['objects']
-  )
+  np.testing.assert_array_equal(last.observation['objects'], before['objects'])
 
 
 def test_the_step_limit_is_terminal(short):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from awopt_agent.envs import objects
-from awopt_agent.envs import scenes
+from awopt_agent.envs import objects, scenes
 from awopt_agent.envs import simulation as simulation_lib
 
 

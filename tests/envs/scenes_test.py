@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from awopt_agent.envs import objects
-from awopt_agent.envs import scenes
+from awopt_agent.envs import objects, scenes
 from awopt_agent.envs import simulation as simulation_lib
 
 AREA = {'low_m': (0.4, -0.1), 'high_m': (0.6, 0.1)}

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from awopt_agent.envs import objects
-from awopt_agent.envs import scenes
+from awopt_agent.envs import objects, scenes
 from awopt_agent.envs import simulation as simulation_lib
 
 
@@ -41,8 +40,7 @@ def test_placing_stops_a_body_and_turns_it_upright(simulation, block):
 def test_a_saved_state_has_one_future(simulation):
   scenes.make_table(simulation)
   things = [
-    objects.make_can(simulation, radius_m=0.02, height_m=0.06)
-    for _ in range(4)
+    objects.make_can(simulation, radius_m=0.02, height_m=0.06) for _ in range(4)
   ]
   saved = simulation.save()
 
@@ -51,9 +49,9 @@ def test_a_saved_state_has_one_future(simulation):
     for place, thing in enumerate(things):
       simulation.place(thing.body, (0.03 * place, 0.0, 0.05 + 0.06 * place))
     simulation.step(moves)
-    return np.concatenate([
-      np.concatenate(simulation.pose(thing.body)) for thing in things
-    ])
+    return np.concatenate(
+      [np.concatenate(simulation.pose(thing.body)) for thing in things]
+    )
 
   first = play(200)
   # Stopped at different moments, for other contacts to be left over.

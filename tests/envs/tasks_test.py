@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from awopt_agent.envs import robot
+from awopt_agent.envs import robot, tasks
 from awopt_agent.envs import simulation as simulation_lib
-from awopt_agent.envs import tasks
 
 
 @pytest.fixture(name='world')

@@ -75,10 +75,18 @@ def test_each_environment_starts_its_next_episode_by_itself():
     last.append(step.is_last().tolist())
     episodes.append(fakes.episode_of(step).tolist())
   assert last == [
-    [False, False], [True, False], [False, True], [False, False], [False, False]
+    [False, False],
+    [True, False],
+    [False, True],
+    [False, False],
+    [False, False],
   ]
   assert first == [
-    [False, False], [False, False], [True, False], [False, True], [False, False]
+    [False, False],
+    [False, False],
+    [True, False],
+    [False, True],
+    [False, False],
   ]
   assert episodes == [[0, 1], [0, 1], [1, 1], [1, 2], [1, 2]]
 
@@ -88,9 +96,7 @@ def test_a_process_gives_the_steps_that_the_batch_gives_here(env):
   left, right = env.reset(), here.reset()
   for _ in range(9):
     for field in ('step_type', 'reward', 'discount'):
-      np.testing.assert_array_equal(
-        getattr(left, field), getattr(right, field)
-      )
+      np.testing.assert_array_equal(getattr(left, field), getattr(right, field))
     np.testing.assert_array_equal(left.observation['x'], right.observation['x'])
     left, right = env.step(_MOVE), here.step(_MOVE)
 
@@ -141,7 +147,6 @@ def test_closing_closes_the_environments():
 
 
 class _Sleeper(fakes.EvenEnv):
-
   def _step(self, action):
     time.sleep(60)
 
@@ -170,7 +175,9 @@ def test_no_answer_in_time_is_an_error(monkeypatch):
 
 @pytest.mark.parametrize('when', ['between steps', 'in a step'])
 def test_a_process_that_dies_is_one_clear_error(when):
-  make = lambda: vector_env.VectorEnv([_Sleeper()])
+  def make():
+    return vector_env.VectorEnv([_Sleeper()])
+
   env = vector_env.ProcessEnv(make)
   move = {'move': np.ones((1, 1), np.float32)}
   env.reset()

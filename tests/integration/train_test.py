@@ -240,9 +240,7 @@ def test_evaluate_measures_and_films(whole):
   code, out, err = whole.finish(whole.start('evaluate', *flags))
   assert (code, err) == (0, '')
   (line,) = out.splitlines()
-  assert line.startswith(
-    f'cem_with_candidate at step {_step(whole)}: success '
-  )
+  assert line.startswith(f'cem_with_candidate at step {_step(whole)}: success ')
   assert ' of 8; video in ' in line
   video = pathlib.Path(line.rpartition(' ')[2])
   assert video.parent == whole.root / 'videos'

@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 
 from awopt_agent import envs
-from awopt_agent.train import builders
-from awopt_agent.train import config
+from awopt_agent.train import builders, config
 from tests.envs import fakes as env_fakes
 from tests.train import fakes
 
@@ -30,7 +29,9 @@ def test_the_process_has_the_configuration_of_the_program():
     }
     env.reset()
     assert [env.step(stay).is_last().all() for _ in range(3)] == [
-      False, False, True
+      False,
+      False,
+      True,
     ]
     with envs.make(seed=40_001) as one:
       expected = one.reset().observation

@@ -126,7 +126,6 @@ def test_a_full_disk_is_one_line_and_keeps_the_earlier_checkpoint(
 def test_a_replay_that_cannot_be_saved_is_one_line(folder, store):
 
   class BrokenReplay:
-
     def save(self, folder):
       raise RuntimeError('the server is gone\nand more')
 

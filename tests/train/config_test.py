@@ -1,11 +1,8 @@
 import gin
 import pytest
 
-from awopt_agent import envs
-from awopt_agent import resources
-from awopt_agent.train import builders
-from awopt_agent.train import config
-from awopt_agent.train import loop
+from awopt_agent import envs, resources
+from awopt_agent.train import builders, config, loop
 from tests.train import fakes
 
 _TRAIN = (

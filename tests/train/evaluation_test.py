@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from awopt_agent.train import evaluation
+from awopt_agent.train import evaluation, stopping
 from tests.envs import fakes as env_fakes
 from tests.train import fakes
 
@@ -29,9 +29,13 @@ def test_each_environment_has_a_fixed_share(episodes, successes):
 
 def test_long_and_short_episodes_count_alike():
   # Three of four: episode 2, the longest (4 steps), fails.
-  act = lambda step: {
-    'move': np.where(env_fakes.episode_of(step) == 2, -1.0, 1.0)[:, np.newaxis]
-  }
+  def act(step):
+    return {
+      'move': np.where(env_fakes.episode_of(step) == 2, -1.0, 1.0)[
+        :, np.newaxis
+      ]
+    }
+
   assert _evaluate(env_fakes.make_vector_env(1), 4, act).successes == 3
 
 
@@ -41,14 +45,24 @@ def test_each_policy_meets_the_same_episodes():
   met = []
 
   def watch(step):
-    states = env.get_state()
-    met[-1].append((step.is_first().tolist(), states))
+    met[-1].append((step.is_first().tolist(), env.get_state()))
+    return fakes.succeed_in_even_episodes(step)
 
   for _ in range(2):
     met.append([])
-    evaluator.evaluate(fakes.succeed_in_even_episodes, 5, on_step=watch)
+    evaluator.evaluate(watch, 5)
   assert met[0] == met[1]
   assert [state['seed'] for state in met[0][0][1]] == [500, 501]
+
+
+def test_a_request_to_stop_ends_an_evaluation_and_gives_the_episodes_back():
+  env = env_fakes.make_vector_env(2, first_seed=3)
+  env.reset()
+  before = env.get_state()
+  evaluator = evaluation.Evaluator(env, seed=500, stop_requested=lambda: True)
+  with pytest.raises(stopping.Stopped):
+    evaluator.evaluate(fakes.succeed_in_even_episodes, 5)
+  assert env.get_state() == before
 
 
 def test_practice_goes_on_with_the_episodes_it_would_have_had():
@@ -69,7 +83,9 @@ def test_the_state_comes_back_even_if_the_policy_fails():
 
 
 def test_the_threshold_decides():
-  act = lambda step: {'move': np.ones((1, 1), np.float32)}
+  def act(step):
+    return {'move': np.ones((1, 1), np.float32)}
+
   env = env_fakes.make_vector_env(1)
   assert _evaluate(env, 3, act, success_threshold=1.0).successes == 3
   assert _evaluate(env, 3, act, success_threshold=1.5).successes == 0
@@ -81,7 +97,10 @@ def test_a_rate_is_told_with_its_interval_and_number():
   # 1.338193; middle (.75 + 2.70554 / 16) / 1.338193 = .686819; half 1.64485 /
   # 1.338193 * sqrt(.75 * .25 / 8 + 2.70554 / 256) = .226656.
   assert rate.as_record() == {
-    'rate': 0.75, 'n': 8, 'low': 0.4602, 'high': 0.9135
+    'rate': 0.75,
+    'n': 8,
+    'low': 0.4602,
+    'high': 0.9135,
   }
   assert str(rate) == '0.75 [0.46, 0.91]'
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from awopt_agent.serving import predictor
-from awopt_agent.train import exporting
-from awopt_agent.train import metrics
+from awopt_agent.train import exporting, metrics
 from tests.train import fakes
 
 _RATE = {'rate': 0.5, 'n': 8, 'low': 0.25, 'high': 0.75}

@@ -5,14 +5,9 @@ import os
 import gin
 import numpy as np
 
-from awopt_agent import envs
-from awopt_agent import structs
+from awopt_agent import envs, structs
 from awopt_agent.serving import export
-from awopt_agent.train import builders
-from awopt_agent.train import checkpoints
-from awopt_agent.train import config
-from awopt_agent.train import loop
-from awopt_agent.train import run_folder
+from awopt_agent.train import builders, checkpoints, config, loop, run_folder
 from tests import fakes
 from tests.envs import fakes as env_fakes
 
@@ -120,9 +115,7 @@ def make_run(root, *, step=30, seed=2):
   state = {'practised_episodes': 0, 'pretrained': True}
   store = checkpoints.CheckpointStore(folder.checkpoints, agent)
   store.save(step, FakeReplay(), state)
-  export.export(
-    agent, folder.policies, train_step=step, config=folder.config()
-  )
+  export.export(agent, folder.policies, train_step=step, config=folder.config())
   gin.clear_config()
   return agent
 

@@ -6,9 +6,7 @@ import pytest
 
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience import tables
-from awopt_agent.train import checkpoints
-from awopt_agent.train import loop
-from awopt_agent.train import metrics
+from awopt_agent.train import checkpoints, loop, metrics, stopping
 from tests.envs import fakes as env_fakes
 from tests.train import fakes
 
@@ -44,8 +42,9 @@ class Parts:
 
 
 @contextlib.contextmanager
-def _start(root, *, resume=False, stop=lambda: False, env=None, agent=None,
-           **changes):
+def _start(
+  root, *, resume=False, stop=lambda: False, env=None, agent=None, **changes
+):
   """Builds what awopt-train builds, on the small task."""
   parts = Parts()
   parts.agent = agent or fakes.make_agent()
@@ -135,15 +134,15 @@ def test_learner_and_practice_keep_their_ratio(whole):
 def test_all_that_was_practised_is_in_the_replay(whole):
   assert whole.sizes['success'] >= 3 * 2
   # No episode is shorter than two transitions.
-  assert sum(whole.sizes.values()) >= 2 * (
-    3 + whole.trainer.practised_episodes
-  )
+  assert sum(whole.sizes.values()) >= 2 * (3 + whole.trainer.practised_episodes)
 
 
 def test_the_record_has_every_evaluation_in_order(whole):
   records = _records(whole.root)
   assert [record['phase'] for record in records] == [
-    'pretrain', 'practice', 'end'
+    'pretrain',
+    'practice',
+    'end',
   ]
   steps = [record['learner_step'] for record in records]
   assert steps == sorted(steps)
@@ -167,7 +166,8 @@ def test_a_restart_has_everything_bit_for_bit(whole):
     assert trainer.practised_episodes == whole.trainer.practised_episodes
     assert trainer.practised_steps == whole.trainer.practised_steps
     assert (
-      trainer._observer.next_episode_id == whole.trainer._observer.next_episode_id
+      trainer._observer.next_episode_id
+      == whole.trainer._observer.next_episode_id
     )
     assert parts.replay.sizes() == whole.sizes
     assert trainer.pretrain() is None
@@ -202,7 +202,7 @@ def test_a_stop_in_pre_training_loses_no_step_and_no_evaluation(
   tmp_path, capsys
 ):
   with _start(tmp_path, stop=_after(1), pretrain_steps=250) as parts:
-    with pytest.raises(loop.Stopped):
+    with pytest.raises(stopping.Stopped):
       parts.trainer.pretrain()
     expected = fakes.state_of(parts.agent)
   with _start(tmp_path, resume=True, pretrain_steps=250) as parts:
@@ -215,7 +215,7 @@ def test_a_stop_in_pre_training_loses_no_step_and_no_evaluation(
 
 def test_a_stop_at_the_end_of_pre_training_keeps_its_evaluation(tmp_path):
   with _start(tmp_path, stop=_after(1)) as parts:
-    with pytest.raises(loop.Stopped):
+    with pytest.raises(stopping.Stopped):
       parts.trainer.pretrain()
     assert parts.trainer.learner_step == 10
   with _start(tmp_path, resume=True) as parts:
@@ -236,7 +236,7 @@ def test_a_kill_in_the_evaluation_loses_no_pre_training(tmp_path):
 def test_a_stop_in_practice_saves_and_the_run_goes_on(tmp_path):
   with _start(tmp_path, stop=_after(3)) as parts:
     parts.trainer.pretrain()
-    with pytest.raises(loop.Stopped):
+    with pytest.raises(stopping.Stopped):
       parts.trainer.practise()
     episodes, sizes = parts.trainer.practised_episodes, parts.replay.sizes()
     assert 0 < episodes < 12
@@ -279,7 +279,6 @@ def test_numbers_that_blow_up_end_the_run_and_are_not_saved(tmp_path):
 
 
 class _DyingEnv(env_fakes.EvenEnv):
-
   def _step(self, action):
     if self.get_state()['seed'] < 100 and self.episode == 2:
       raise ChildProcessError('the environment process has died')

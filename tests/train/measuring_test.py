@@ -5,8 +5,7 @@ import os
 import gin
 import pytest
 
-from awopt_agent.train import evaluation
-from awopt_agent.train import measuring
+from awopt_agent.train import evaluation, measuring
 from tests.train import fakes
 
 
@@ -45,9 +44,10 @@ def _last_record(root):
 def test_the_line_and_the_record_say_the_same(root, policy):
   line = _evaluate(root, policy=policy)
   record = _last_record(root)
-  assert record.items() >= {
-    'phase': 'evaluate', 'learner_step': 30, 'seed': 1
-  }.items()
+  assert (
+    record.items()
+    >= {'phase': 'evaluate', 'learner_step': 30, 'seed': 1}.items()
+  )
   found = record['success'][policy]
   rate = evaluation.SuccessRate(round(found['rate'] * 3), 3)
   assert found['n'] == 3

@@ -15,7 +15,6 @@ def _clock(monkeypatch):
 
 
 class _Terminal(io.StringIO):
-
   def isatty(self):
     return True
 
@@ -27,7 +26,8 @@ def test_without_a_terminal_lines_are_plain_and_rare(clock, capsys):
   bar.close()
   # 20 in 40 s; the other 80 take 160 s.
   assert capsys.readouterr() == (
-    'practice: 20/100 episodes, 0.5/s, 2:40 left  well\n', ''
+    'practice: 20/100 episodes, 0.5/s, 2:40 left  well\n',
+    '',
   )
 
 

@@ -31,7 +31,11 @@ def test_everything_stands_below_the_root(tmp_path, monkeypatch):
     )
   }
   assert paths == {
-    'checkpoints', 'replay', 'policies', 'videos', 'metrics.jsonl'
+    'checkpoints',
+    'replay',
+    'policies',
+    'videos',
+    'metrics.jsonl',
   }
 
 

@@ -1,6 +1,5 @@
 """What ends a run before it begins; whole runs: tests/integration."""
 
-import os
 import signal
 import sys
 
@@ -9,8 +8,7 @@ import pytest
 
 from awopt_agent import quiet
 from awopt_agent.demos import writer
-from awopt_agent.train import session
-from awopt_agent.train import train
+from awopt_agent.train import session, train
 from tests.demos import fakes as demo_fakes
 from tests.train import fakes
 
@@ -68,7 +66,9 @@ def _refusal(result):
     ('make.task = "fly"', "unknown task 'fly'"),
   ],
 )
-def test_bad_bindings_are_one_line_before_any_work(run, tmp_path, binding, named):
+def test_bad_bindings_are_one_line_before_any_work(
+  run, tmp_path, binding, named
+):
   assert named in _refusal(run('--gin_bindings', binding))
   assert not list(tmp_path.glob('run/*'))
 
@@ -137,15 +137,3 @@ def test_a_dry_run_finds_what_a_run_would_meet(run, tmp_path):
   fakes.make_run(tmp_path / 'run')
   # The gin file is the run's own, the seed is not.
   assert '--seed: 2 -> 0' in _refusal(run('--dry_run'))
-
-
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_the_next_ctrl_c_interrupts(run, number):
-  del run  # It gives the handlers back.
-  asked = session._catch_stop_signals()
-  assert not asked()
-  os.kill(os.getpid(), number)
-  assert asked()
-  with pytest.raises(KeyboardInterrupt):
-    os.kill(os.getpid(), signal.SIGINT)
-    signal.pause()

@@ -26,9 +26,7 @@ def _reds(monkeypatch):
 
 
 def test_every_step_is_a_frame_and_the_last_one_stays(reds, tmp_path):
-  videos.record(
-    fakes.EvenEnv(), _stay, str(tmp_path / 'a.gif'), episodes=2
-  )
+  videos.record(fakes.EvenEnv(), _stay, str(tmp_path / 'a.gif'), episodes=2)
   # Episodes of two and three steps; red is 50 times the number of the step.
   assert reds == [0, 50, 100, *[100] * 4, 0, 50, 100, 150, *[150] * 4]
 
@@ -48,9 +46,7 @@ def test_the_file_can_be_read_again(tmp_path, format):
 def test_without_the_library_one_line_tells_the_remedy(monkeypatch, tmp_path):
   monkeypatch.setitem(sys.modules, 'imageio.v2', None)
   with pytest.raises(ValueError, match='pip install') as raised:
-    videos.record(
-      fakes.EvenEnv(), _stay, str(tmp_path / 'a.gif'), episodes=1
-    )
+    videos.record(fakes.EvenEnv(), _stay, str(tmp_path / 'a.gif'), episodes=1)
   assert len(str(raised.value).splitlines()) == 1
   assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,30 @@
+"""SIGTERM and Ctrl-C as a request to save and stop."""
+
+import signal
+from collections.abc import Callable
+
+__all__ = ['Stopped', 'catch_stop_signals']
+
+
+class Stopped(Exception):  # noqa: N818  No error.
+  """The run was asked to stop; its state is saved."""
+
+
+def catch_stop_signals() -> Callable[[], bool]:
+  """Turns SIGTERM and Ctrl-C into a request.
+
+  A second signal lets a third Ctrl-C interrupt at once, as usual.
+
+  Returns:
+    A function that tells whether a stop was asked for.
+  """
+  asked: list[int] = []
+
+  def ask(number, frame):
+    if asked:
+      signal.signal(signal.SIGINT, signal.default_int_handler)
+    asked.append(number)
+
+  signal.signal(signal.SIGTERM, ask)
+  signal.signal(signal.SIGINT, ask)
+  return lambda: bool(asked)
