@@ -65,7 +65,8 @@ class CheckpointStore:
       os.makedirs(part)
       self._write(part, replay, state)
       self._put(part, target)
-    except (OSError, tf.errors.OpError, RuntimeError) as error:
+    # Reverb says by an IndexError that the disk is full.
+    except (OSError, tf.errors.OpError, RuntimeError, IndexError) as error:
       shutil.rmtree(part, ignore_errors=True)
       raise OSError(
         f'cannot write the checkpoint {target} ({files.first_line(error)}); '

@@ -271,6 +271,7 @@ def test_a_program_that_forgets_to_close_ends(tmp_path):
 def test_ctrl_c_lets_the_parent_ask_once_more(tmp_path):
   end = """
   try:
+    print('ready', flush=True)
     time.sleep(300)
   except KeyboardInterrupt:
     print(env.get_state()[0]['episodes_begun'], flush=True)
@@ -278,6 +279,7 @@ def test_ctrl_c_lets_the_parent_ask_once_more(tmp_path):
   """
   parent = _start_parent(tmp_path, end.strip('\n').lstrip())
   parent.stdout.readline()
+  assert parent.stdout.readline() == b'ready\n'
   os.killpg(parent.pid, signal.SIGINT)  # As a terminal does.
   out, _ = parent.communicate(timeout=60)
   assert (parent.returncode, out) == (0, b'1\n')

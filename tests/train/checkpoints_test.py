@@ -123,11 +123,12 @@ def test_a_full_disk_is_one_line_and_keeps_the_earlier_checkpoint(
   assert store.restore_agent(path) == {'turn': 1}
 
 
-def test_a_replay_that_cannot_be_saved_is_one_line(folder, store):
+@pytest.mark.parametrize('kind', [RuntimeError, IndexError])
+def test_a_replay_that_cannot_be_saved_is_one_line(folder, store, kind):
 
   class BrokenReplay:
     def save(self, folder):
-      raise RuntimeError('the server is gone\nand more')
+      raise kind('the server is gone\nand more')
 
   with pytest.raises(OSError, match=r'\(the server is gone\)'):
     store.save(5, BrokenReplay(), {})
