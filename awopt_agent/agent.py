@@ -172,7 +172,7 @@ class AwOptAgent(tf_agent.TFAgent):
     target_cem: cem.CemConfig | None = None,
     policy_cem: cem.CemConfig | None = None,
     exploration: exploration_lib.ExplorationConfig | None = None,
-    act_with_target: bool = True,
+    act_with_target: bool = False,
     n_step: int = 1,
     train_step_counter: tf.Variable | None = None,
     seed: int = 0,

@@ -1,6 +1,12 @@
 """Settings that must stand before the first import of TensorFlow."""
 
 import os
+import signal
+
+# A shell's background job ignores Ctrl-C, and so would the programs that
+# tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+  signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests run on the CPU, several at once: no device banner, no GPU memory.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')

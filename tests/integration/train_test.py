@@ -95,11 +95,12 @@ class Run:
     while _members_of(process.pid) and time.monotonic() < end:
       time.sleep(0.1)
     # TensorFlow's autograph leaves the compiled form of its own files, and
-    # after a kill these too.
+    # after a kill these too; multiprocessing then leaves the folder of its
+    # fork server's socket.
     litter = [
       name
       for name in os.listdir(self.temporary)
-      if not name.startswith(('__autograph', '__pycache__'))
+      if not name.startswith(('__autograph', '__pycache__', 'pymp-'))
     ]
     return [*_members_of(process.pid), *litter]
 

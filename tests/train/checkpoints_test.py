@@ -3,6 +3,7 @@ import resource
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from awopt_agent.train import checkpoints
 from tests import fakes as agent_fakes
@@ -150,6 +151,19 @@ def test_an_agent_of_another_shape_is_refused(folder, store, layers):
   with pytest.raises(ValueError, match='does not fit this agent') as raised:
     checkpoints.CheckpointStore(folder, other).restore_agent(path)
   assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize('missing', ['in the checkpoint', 'in the agent'])
+def test_a_variable_without_its_like_is_refused(folder, missing):
+  # TensorFlow itself would keep the fresh value, and say nothing.
+  less, more = tf.Module(), tf.Module()
+  less.a, more.a, more.b = tf.Variable(1.0), tf.Variable(1.0), tf.Variable(2.0)
+  saved, other = (
+    (less, more) if missing == 'in the checkpoint' else (more, less)
+  )
+  path = _save(checkpoints.CheckpointStore(folder, saved), 5)
+  with pytest.raises(ValueError, match='does not fit this agent'):
+    checkpoints.CheckpointStore(folder, other).restore_agent(path)
 
 
 def test_a_damaged_checkpoint_is_refused(folder, store):

@@ -55,8 +55,8 @@ def test_exports_the_weights_of_the_checkpoint(made, tmp_path):
 
 def test_what_was_measured_at_that_step_goes_with_it(root, tmp_path):
   log = metrics.MetricsLog(str(root / 'metrics.jsonl'))
-  log.append({'learner_step': 29, 'success': {'cem': _RATE}})
-  log.append({'learner_step': 30, 'success': {'actor': _RATE}})
+  log.append({'phase': 'end', 'learner_step': 29, 'success': {'cem': _RATE}})
+  log.append({'phase': 'end', 'learner_step': 30, 'success': {'actor': _RATE}})
   _export(root, tmp_path)
   metadata = tmp_path / '30' / 'assets.extra' / 'metadata.json'
   assert json.loads(metadata.read_text())['success'] == {'actor': _RATE}
