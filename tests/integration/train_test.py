@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -95,12 +94,14 @@ class Run:
     end = time.monotonic() + 20
     while _members_of(process.pid) and time.monotonic() < end:
       time.sleep(0.1)
-    # TensorFlow's autograph leaves the compiled form of its own files.
-    litter = set(os.listdir(self.temporary)) - {'__pycache__'}
-    # What a kill leaves is no fault of the next program.
-    for name in litter:
-      path = self.temporary / name
-      shutil.rmtree(path) if path.is_dir() else path.unlink()
+    # TensorFlow's autograph leaves the compiled form of its own files, and
+    # after a kill these too; multiprocessing then leaves the folder of its
+    # fork server's socket.
+    litter = [
+      name
+      for name in os.listdir(self.temporary)
+      if not name.startswith(('__autograph', '__pycache__', 'pymp-'))
+    ]
     return [*_members_of(process.pid), *litter]
 
   def contents(self):
