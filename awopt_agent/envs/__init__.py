@@ -2,12 +2,13 @@
 
 import gin
 
-from awopt_agent.envs import tasks
 from awopt_agent.envs.grasp_env import GraspEnv
+from awopt_agent.envs.robots import ROBOTS
+from awopt_agent.envs.sensors import OBSERVATIONS
+from awopt_agent.envs.tasks import TASKS
+from awopt_agent.envs.world import WORLDS
 
-__all__ = ['GraspEnv', 'TASKS', 'make']
-
-TASKS = {'green_bowl': tasks.GreenBowl}
+__all__ = ['OBSERVATIONS', 'ROBOTS', 'TASKS', 'WORLDS', 'GraspEnv', 'make']
 
 
 def _choose(what: str, value: str, known) -> str:
@@ -31,9 +32,9 @@ def make(
 
   Args:
     task: A key of `TASKS`.
-    observation: 'state'.
-    world: 'sim'.
-    robot: 'kuka'.
+    observation: One of `OBSERVATIONS`: poses, pictures, or both.
+    world: A key of `WORLDS`.
+    robot: A key of `ROBOTS`.
     seed: Chooses the episodes.
 
   Returns:
@@ -42,7 +43,10 @@ def make(
   Raises:
     ValueError: If an argument names nothing that exists.
   """
-  _choose('observation', observation, ('state',))
-  _choose('world', world, ('sim',))
-  _choose('robot', robot, ('kuka',))
-  return GraspEnv(TASKS[_choose('task', task, TASKS)], seed=seed)
+  return GraspEnv(
+    TASKS[_choose('task', task, TASKS)],
+    robot=ROBOTS[_choose('robot', robot, ROBOTS)],
+    where=WORLDS[_choose('world', world, WORLDS)](),
+    observation=_choose('observation', observation, OBSERVATIONS),
+    seed=seed,
+  )

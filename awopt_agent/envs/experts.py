@@ -1,11 +1,15 @@
 """Scripted demonstrators that read the state observation."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
 
-__all__ = ['ExpertConfig', 'GraspExpert']
+from awopt_agent.envs import grasp_env
+
+__all__ = ['ExpertConfig', 'GraspExpert', 'make_expert']
 
 
 @gin.configurable
@@ -32,10 +36,10 @@ class ExpertConfig:
 
 
 class GraspExpert:
-  """Moves above the first object, goes down, closes, lifts, and ends.
+  """Moves above an object, goes down, closes, lifts, and ends.
 
   It is a function of the state observation and of its random generator, and
-  works in any grasping environment whose first object is the sought one.
+  works in any grasping environment.
   """
 
   # Fractions of the way are left to the next step: the arm lags a little.
@@ -52,6 +56,8 @@ class GraspExpert:
     *,
     step_length_m: float = 0.05,
     step_yaw_rad: float = 0.4,
+    aligns: bool = False,
+    choices: Callable[[], int] = lambda: 1,
   ):
     """Prepares an expert.
 
@@ -60,17 +66,22 @@ class GraspExpert:
       rng: Source of its errors.
       step_length_m: The environment's displacement for an action of 1.
       step_yaw_rad: The environment's turn for an action of 1.
+      aligns: Whether objects are long, so that the fingers have to close
+        along their x axis.
+      choices: Returns how many of the first objects are sought now.
     """
     self._config = config
     self._rng = rng
     self._step_length_m = step_length_m
     self._step_yaw_rad = step_yaw_rad
+    self._aligns = aligns
+    self._choices = choices
     self.reset()
 
   def reset(self) -> None:
     """Begins an episode."""
     self._bias_m = self._rng.normal(0, self._config.bias_m, 2)
-    self._yaw_goal_rad: float | None = None
+    self._goal: _Goal | None = None
     self._squeezes = 0
     self._start_height_m: float | None = None
 
@@ -83,19 +94,30 @@ class GraspExpert:
     Returns:
       An action of `grasp_env.action_spec`.
     """
-    to_target = observation['objects'][0, :3].astype(float)
-    to_target[:2] += self._bias_m
+    gripper_m = observation['gripper'][:3].astype(float)
     yaw = float(np.arctan2(*observation['gripper'][3:5]))
-    if self._yaw_goal_rad is None:
-      self._yaw_goal_rad = _clear_yaw(observation, yaw)
-    turn = self._yaw_goal_rad - yaw
+    objects = observation['objects'].astype(float)
+    if self._goal is None:
+      self._goal = _choose_goal(
+        objects, yaw, choices=self._choices(), aligns=self._aligns
+      )
+      self._position_m = gripper_m + objects[self._goal.place, :3]
+    to_target = self._find(gripper_m, objects)
+    to_target[:2] += self._bias_m
+    turn = self._goal.yaw_rad - yaw
     if self._squeezes == 0 and not self._is_around(to_target):
       return self._make(self._approach(to_target, turn), turn, closed=False)
-    return self._grasp_and_lift(height_m=float(observation['gripper'][2]))
+    return self._grasp_and_lift(height_m=gripper_m[2])
+
+  def _find(self, gripper_m, objects) -> np.ndarray:
+    """Returns the way to the chosen object, whatever its place is now."""
+    positions = gripper_m + objects[:, :3]
+    moved = np.linalg.norm(positions - self._position_m, axis=1)
+    self._position_m = positions[np.argmin(moved)]
+    return self._position_m - gripper_m
 
   def _is_around(self, to_target: np.ndarray) -> bool:
-    # `to_target` ends at the object's foot, `_GRASP_HEIGHT_M` below the
-    # fingertips in a good grasp.
+    # `to_target` ends `_GRASP_HEIGHT_M` below the fingertips of a good grasp.
     height_left = -to_target[2] - self._GRASP_HEIGHT_M
     return bool(np.linalg.norm(to_target[:2]) < 0.012 and height_left < 0.008)
 
@@ -129,21 +151,84 @@ class GraspExpert:
     }
 
 
-def _clear_yaw(observation: dict[str, np.ndarray], yaw: float) -> float:
-  """Returns the yaw at which the fingers are farthest from other objects."""
-  objects = observation['objects'][:, :2].astype(float)
-  others = objects[1:] - objects[0]
-  candidates = np.linspace(-1.2, 1.2, 13)
-  best, best_cost = yaw, np.inf
-  for candidate in candidates:
-    finger = 0.06 * np.array([np.cos(candidate), np.sin(candidate)])
-    distances = [
-      np.linalg.norm(other - side * finger)
-      for other in others
-      for side in (-1, 1)
-    ]
-    crowding = sum(max(0.0, 0.06 - distance) for distance in distances)
-    cost = crowding + 0.002 * abs(candidate - yaw)
-    if cost < best_cost:
-      best, best_cost = float(candidate), cost
+class _Goal(NamedTuple):
+  """An object's place in the observation, and the yaw to hold it with."""
+
+  place: int
+  yaw_rad: float
+
+
+def _choose_goal(
+  objects: np.ndarray, yaw: float, *, choices: int, aligns: bool
+) -> _Goal:
+  """Weighs how near an object is against how crowded the fingers would be."""
+  distances = np.linalg.norm(objects[:, :2], axis=1)
+  best, best_cost = _Goal(0, yaw), np.inf
+  for index in range(choices):
+    others = np.delete(objects[:, :2], index, axis=0) - objects[index, :2]
+    ideal, candidates = _yaws(objects[index], yaw, aligns)
+    for candidate in candidates:
+      cost = (
+        _crowding(others, candidate)
+        + 0.002 * abs(candidate - ideal)
+        + 0.1 * (distances[index] - distances[0])
+      )
+      if cost < best_cost:
+        best, best_cost = _Goal(index, float(candidate)), cost
   return best
+
+
+def _yaws(
+  thing: np.ndarray, yaw: float, aligns: bool
+) -> tuple[float, np.ndarray]:
+  """Returns the best yaw to hold an object with, and those that will do."""
+  if not aligns:
+    return yaw, np.linspace(-1.2, 1.2, 13)
+  along = yaw + np.arctan2(thing[3], thing[4])
+  along = (along + np.pi / 2) % np.pi - np.pi / 2  # Both ways round are one.
+  around = along + np.linspace(-0.3, 0.3, 5)
+  return along, np.clip(around, -np.pi / 2, np.pi / 2)
+
+
+def _crowding(others: np.ndarray, yaw: float) -> float:
+  """Returns how far other objects reach to where the fingers come down."""
+  finger = 0.06 * np.array([np.cos(yaw), np.sin(yaw)])
+  fingers = np.stack([finger, -finger])
+  gaps = np.linalg.norm(others[:, None] - fingers, axis=-1)
+  return float(np.sum(np.maximum(0.0, 0.06 - gaps)))
+
+
+class _StateExpert:
+  """An expert that looks at the state, whatever the agent observes."""
+
+  def __init__(self, expert: GraspExpert, env: grasp_env.GraspEnv):
+    self._expert = expert
+    self._env = env
+
+  def reset(self) -> None:
+    self._expert.reset()
+
+  def action(self, observation: Any) -> dict:
+    del observation  # It may hold pictures alone.
+    return self._expert.action(self._env.state_observation())
+
+
+def make_expert(
+  env: grasp_env.GraspEnv, config: ExpertConfig, rng: np.random.Generator
+) -> _StateExpert:
+  """Makes the expert that fits an environment's task and actions.
+
+  Args:
+    env: Where it will act, whatever its observation.
+    config: How well it works.
+    rng: Source of its errors.
+  """
+  expert = GraspExpert(
+    config,
+    rng,
+    step_length_m=env.step_length_m,
+    step_yaw_rad=env.step_yaw_rad,
+    aligns=env.task.long_objects,
+    choices=lambda: len(env.task.sought()),
+  )
+  return _StateExpert(expert, env)

@@ -9,14 +9,12 @@ from tf_agents.environments import py_environment
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
-from awopt_agent.envs import robot as robot_lib
+from awopt_agent.envs import robots, scenes, sensors, tasks
 from awopt_agent.envs import simulation as simulation_lib
-from awopt_agent.envs import tasks
+from awopt_agent.envs import world as world_lib
 
 __all__ = ['GraspEnv', 'action_spec']
 
-# Farther objects are reported at this distance, metres.
-_HORIZON_M = 0.5
 _CLOSE = 1
 # Time for the fingers to open or close: .15 s of physics at 240 Hz.
 _FINGER_SUBSTEPS = 36
@@ -53,32 +51,39 @@ class GraspEnv(py_environment.PyEnvironment):
   else 0. The step limit is terminal, as the paper's horizon T, and the
   observation says how much of it is left.
 
-  Observation `state`, a dict of float32:
-    gripper `[6]`: position (m, from the workspace's middle), sine and cosine
-      of its yaw, aperture in [0, 1];
-    objects `[N, 6]`: position from the fingertips (m, world axes), sine and
-      cosine of yaw from the gripper's, cosine of tilt; the sought one first;
-    steps_left `[1]`: share of the steps that are left.
+  The observation holds what the sensors read, and
+    steps_left `[1]`: float32, share of the steps that are left.
+
+  Attributes:
+    task: The task.
+    step_length_m: Displacement along an axis for an action of 1, metres.
+    step_yaw_rad: Turn for an action of 1, radians.
 
   The episode is a function of `seed`, the number of episodes begun before it,
-  and the actions.
+  its world and the actions.
   """
 
   def __init__(
     self,
-    task: Callable[[simulation_lib.Simulation], tasks.Task] = tasks.GreenBowl,
+    task: Callable[..., tasks.Task] = tasks.GreenBowl,
     *,
+    robot: Callable[..., robots.Robot] = robots.Kuka,
+    where: world_lib.World | None = None,
+    observation: str = 'state',
     seed: int = 0,
     max_steps: int = 12,
     step_length_m: float = 0.05,
     step_yaw_rad: float = 0.4,
     control_hz: int = 16,
-    workspace: robot_lib.Workspace | None = None,
+    workspace: robots.Workspace | None = None,
   ):
     """Builds the world.
 
     Args:
-      task: Makes the task in a simulation.
+      task: Makes the task in a simulation and a world.
+      robot: Makes the robot in a simulation and a workspace.
+      where: The world.
+      observation: 'state', 'image' or 'both'.
       seed: Chooses the episodes.
       max_steps: Actions an episode, at most.
       step_length_m: Displacement along an axis for an action of 1, metres.
@@ -87,7 +92,8 @@ class GraspEnv(py_environment.PyEnvironment):
       workspace: Where the gripper may go.
 
     Raises:
-      ValueError: If `control_hz` does not divide the physics rate.
+      ValueError: If `control_hz` does not divide the physics rate, or the
+        parts do not fit each other.
     """
     super().__init__(handle_auto_reset=True)
     physics_hz = simulation_lib.Simulation.physics_hz
@@ -100,17 +106,44 @@ class GraspEnv(py_environment.PyEnvironment):
     self._seed = seed
     self._episodes_begun = 0
     self._max_steps = max_steps
-    self._step_length_m = step_length_m
-    self._step_yaw_rad = step_yaw_rad
-    self._workspace = workspace or robot_lib.Workspace()
+    self.step_length_m = step_length_m
+    self.step_yaw_rad = step_yaw_rad
+    self._workspace = workspace or robots.Workspace()
+    self._world = where or world_lib.World()
     self._simulation = simulation_lib.Simulation()
-    self._task = task(self._simulation)
-    self._robot = robot_lib.KukaArm(self._simulation, self._workspace)
+    try:
+      self._build(task, robot, observation)
+    except BaseException:
+      self.close()
+      raise
     self._fresh = self._simulation.save()
     self._steps = 0
     self._closed = False
+
+  def _build(self, task, robot, observation: str) -> None:
+    simulation = self._simulation
+    self._table = scenes.make_table(simulation, self._world.texture)
+    self.task = task(simulation, self._world)
+    self._robot = robot(simulation, self._workspace)
+    parts = (simulation, self._robot, self._workspace)
+    self._state = sensors.StateSensor(*parts, self.task)
+    self._image = (
+      None if observation == 'state' else sensors.ImageSensor(*parts)
+    )
+    self._sensors: list[sensors.Sensor] = []
+    if observation != 'image':
+      self._sensors.append(self._state)
+    if self._image is not None:
+      self._sensors.append(self._image)
     self._action_spec = action_spec()
-    self._observation_spec = self._make_observation_spec()
+    self._observation_spec = {
+      name: spec
+      for sensor in self._sensors
+      for name, spec in sensor.spec().items()
+    }
+    self._observation_spec['steps_left'] = sensors.bounded(
+      [0], [1], 'steps_left'
+    )
 
   def action_spec(self):
     return self._action_spec
@@ -133,26 +166,40 @@ class GraspEnv(py_environment.PyEnvironment):
 
   def success(self) -> bool:
     """Tells whether the task is done now."""
-    return self._task.success(self._robot.state())
+    return self.task.success(self._robot)
+
+  def state_observation(self) -> dict[str, np.ndarray]:
+    """Returns what the observation 'state' is now, whatever is observed."""
+    return {**self._state.read(), 'steps_left': self._steps_left()}
 
   def render(self, mode: str = 'rgb_array', camera=None) -> np.ndarray:
     """Returns a picture of the scene, uint8 `[height, width, 3]`."""
     if mode != 'rgb_array':
       raise ValueError(f"render mode must be 'rgb_array', got {mode!r}.")
+    if self._image is not None:
+      self._image.restore_looks()
     return self._simulation.render(camera or simulation_lib.Camera())
 
   def close(self) -> None:
     self._simulation.close()
 
   def _reset(self) -> ts.TimeStep:
-    rng = np.random.default_rng([self._seed, self._episodes_begun])
+    episode = [self._seed, self._episodes_begun]
     self._episodes_begun += 1
     self._steps = 0
     self._closed = False
+    rng = np.random.default_rng(episode)
+    # A stream of its own: what a world draws moves no object.
+    self._rng = np.random.default_rng([*episode, 1])
+    self._conditions = self._world.draw(self._rng)
+    self.task.set_conditions(self._conditions)
     self._simulation.reset_to(self._fresh)
-    self._task.reset(rng)
-    self._robot.home(self._start_position(rng), rng.uniform(-0.4, 0.4))
-    self._simulation.step(self._substeps)
+    start, yaw = self._start_position(rng), rng.uniform(-0.4, 0.4)
+    self._robot.home(start, yaw)
+    self.task.reset(rng)
+    if self._image:
+      self._simulation.paint(self._table, self._conditions.table_rgb)
+      self._image.reset(self._conditions, [*episode, 2])
     return ts.restart(self._observe())
 
   def _step(self, action: Any) -> ts.TimeStep:
@@ -167,6 +214,10 @@ class GraspEnv(py_environment.PyEnvironment):
 
   def _check(self, action) -> None:
     for name, spec in self._action_spec.items():
+      if name not in action:
+        raise ValueError(
+          f'action has no {name!r}; it needs {", ".join(self._action_spec)}.'
+        )
       value = np.asarray(action[name])
       if value.shape != spec.shape or not (
         np.all(value >= spec.minimum) and np.all(value <= spec.maximum)
@@ -181,15 +232,22 @@ class GraspEnv(py_environment.PyEnvironment):
     if closed != self._closed:
       # As on the robot: the arm waits until the fingers have moved.
       self._closed = closed
-      self._robot.command(np.zeros(3), 0.0, closed)
-      self._simulation.step(_FINGER_SUBSTEPS)
+      self._command(np.zeros(3), 0.0, _FINGER_SUBSTEPS)
       return
-    self._robot.command(
-      np.asarray(action['world_vector'], float) * self._step_length_m,
-      float(action['yaw'][0]) * self._step_yaw_rad,
-      closed,
+    noise = self._rng.normal(0, self._conditions.actuation_noise, 4)
+    self._command(
+      (np.asarray(action['world_vector'], float) + noise[:3])
+      * self.step_length_m,
+      (float(action['yaw'][0]) + noise[3]) * self.step_yaw_rad,
+      self._substeps,
     )
-    self._simulation.step(self._substeps)
+
+  def _command(self, displacement_m, yaw_rad: float, substeps: int) -> None:
+    late = self._conditions.latency_s * self._simulation.physics_hz
+    late = min(round(late), substeps)
+    self._simulation.step(late)
+    self._robot.command(displacement_m, yaw_rad, self._closed)
+    self._simulation.step(substeps - late)
 
   def _start_position(self, rng: np.random.Generator) -> np.ndarray:
     low, high = self._workspace.low_m, self._workspace.high_m
@@ -200,60 +258,11 @@ class GraspEnv(py_environment.PyEnvironment):
     )
 
   def _observe(self) -> dict[str, np.ndarray]:
-    gripper = self._robot.state()
-    observation = {
-      'gripper': np.array(
-        [
-          *(gripper.position_m - self._workspace.center_m),
-          np.sin(gripper.yaw_rad),
-          np.cos(gripper.yaw_rad),
-          gripper.aperture,
-        ],
-        np.float32,
-      ),
-      'objects': np.stack(
-        [
-          self._observe_object(thing.body, gripper)
-          for thing in self._task.objects
-        ]
-      ),
-      'steps_left': np.array([1 - self._steps / self._max_steps], np.float32),
-    }
-    return {
-      name: np.clip(value, spec.minimum, spec.maximum)
-      for (name, value), spec in zip(
-        observation.items(), self._observation_spec.values(), strict=True
-      )
-    }
+    observation = {}
+    for sensor in self._sensors:
+      observation.update(sensor.read())
+    observation['steps_left'] = self._steps_left()
+    return observation
 
-  def _observe_object(self, body: int, gripper: robot_lib.GripperState):
-    position, (x, y, z, w) = self._simulation.pose(body)
-    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-    relative_yaw = yaw - gripper.yaw_rad
-    return np.array(
-      [
-        *(position - gripper.position_m),
-        np.sin(relative_yaw),
-        np.cos(relative_yaw),
-        1 - 2 * (x * x + y * y),
-      ],
-      np.float32,
-    )
-
-  def _make_observation_spec(self):
-    position = [_HORIZON_M] * 3
-    objects = np.tile([*position, 1, 1, 1], (len(self._task.objects), 1))
-
-    def bounded(low, high, name):
-      low, high = np.asarray(low, np.float32), np.asarray(high, np.float32)
-      return array_spec.BoundedArraySpec(
-        high.shape, np.float32, low, high, name
-      )
-
-    return {
-      'gripper': bounded(
-        [*np.negative(position), -1, -1, 0], [*position, 1, 1, 1], 'gripper'
-      ),
-      'objects': bounded(-objects, objects, 'objects'),
-      'steps_left': bounded([0], [1], 'steps_left'),
-    }
+  def _steps_left(self) -> np.ndarray:
+    return np.array([1 - self._steps / self._max_steps], np.float32)

@@ -12,7 +12,13 @@ import sys
 
 import numpy as np
 
-__all__ = ['Camera', 'Simulation']
+__all__ = ['Camera', 'Simulation', 'quiet_terminal']
+
+
+# Two bodies touch when they are nearer than this, metres.
+_TOUCH_M = 0.001
+# A box larger than this is that of a plane.
+_ENDLESS_M = 100.0
 
 
 def _flush() -> None:
@@ -23,7 +29,7 @@ def _flush() -> None:
 
 
 @contextlib.contextmanager
-def _quiet_terminal():
+def quiet_terminal():
   """Hides what a C library prints on file descriptors 1 and 2."""
   _flush()
   saved = [os.dup(1), os.dup(2)]
@@ -40,7 +46,7 @@ def _quiet_terminal():
       os.close(descriptor)
 
 
-with _quiet_terminal():  # PyBullet prints its build time when imported.
+with quiet_terminal():  # PyBullet prints its build time when imported.
   import pybullet
   import pybullet_data
   from pybullet_utils import bullet_client
@@ -56,6 +62,8 @@ class Camera:
     width: Picture width, pixels.
     height: Picture height, pixels.
     field_of_view_deg: Vertical field of view, degrees.
+    shadow: Whether things throw shadows, which takes twice as long.
+    light: Direction `[3]` towards the light.
   """
 
   eye_m: tuple[float, float, float] = (1.25, 0.55, 0.60)
@@ -63,6 +71,8 @@ class Camera:
   width: int = 320
   height: int = 240
   field_of_view_deg: float = 42.0
+  shadow: bool = True
+  light: tuple[float, float, float] = (0.6, 0.5, 1.5)
 
 
 class Simulation:
@@ -75,7 +85,7 @@ class Simulation:
   physics_hz = 240
 
   def __init__(self, *, solver_iterations: int = 20):
-    with _quiet_terminal():  # It prints its empty command line.
+    with quiet_terminal():  # It prints its empty command line.
       self.client = bullet_client.BulletClient(pybullet.DIRECT)
     self.client.setAdditionalSearchPath(pybullet_data.getDataPath())
     self.client.setTimeStep(1.0 / self.physics_hz)
@@ -100,11 +110,14 @@ class Simulation:
     """Goes back to a state that `save` returned."""
     # A restored state keeps contacts that lasted until now, with the impulses
     # that the solver starts from; they end while all bodies are apart.
+    # Nobody looks at a sleeper's contacts, and it wakes a step later.
     for index in range(self.client.getNumBodies()):
+      body = self.client.getBodyUniqueId(index)
+      self._activate(body, self.client.ACTIVATION_STATE_WAKE_UP)
       self.client.resetBasePositionAndOrientation(
-        self.client.getBodyUniqueId(index), (9.0 * index, 0, 9), (0, 0, 0, 1)
+        body, (9.0 * index, 0, 9), (0, 0, 0, 1)
       )
-    self.client.performCollisionDetection()
+    self.step(2)
     self.client.restoreState(state_id)
 
   def pose(self, body: int) -> tuple[np.ndarray, np.ndarray]:
@@ -113,16 +126,58 @@ class Simulation:
     return np.array(position), np.array(quaternion)
 
   def place(self, body: int, position_m, yaw_rad: float = 0.0) -> None:
-    """Puts a body, upright and at rest."""
+    """Puts a body, upright and at rest, but awake."""
     quaternion = self.client.getQuaternionFromEuler((0, 0, yaw_rad))
     self.client.resetBasePositionAndOrientation(
       body, list(position_m), quaternion
     )
     self.client.resetBaseVelocity(body, (0, 0, 0), (0, 0, 0))
+    # Neither a moved nor a restored body forgets whether it slept.
+    self._activate(body, self.client.ACTIVATION_STATE_WAKE_UP)
+
+  def let_sleep(self, body: int) -> None:
+    """Lets a body fall asleep when it lies still for two seconds."""
+    self._activate(body, self.client.ACTIVATION_STATE_ENABLE_SLEEPING)
+
+  def sleep(self, body: int) -> None:
+    """Leaves a body as it is until something touches it; it costs no time."""
+    self._activate(body, self.client.ACTIVATION_STATE_SLEEP)
+
+  def _activate(self, body: int, state: int) -> None:
+    self.client.changeDynamics(body, -1, activationState=state)
 
   def speed(self, body: int) -> float:
     """Returns a body's linear speed, m/s."""
     return float(np.linalg.norm(self.client.getBaseVelocity(body)[0]))
+
+  def lowest_m(self, body: int) -> float:
+    """Returns the height of a body's lowest point, metres."""
+    return self.client.getAABB(body)[0][2]
+
+  def body_around(self, point_m) -> str | None:
+    """Names what surrounds a point; a body counts as the box around it."""
+    if point_m[2] <= 0:
+      return 'the table'
+    self.client.performCollisionDetection()  # It updates the boxes.
+    for index in range(self.client.getNumBodies()):
+      body = self.client.getBodyUniqueId(index)
+      for link in range(-1, self.client.getNumJoints(body)):
+        low, high = np.array(self.client.getAABB(body, link))
+        wide = np.any(high - low > _ENDLESS_M)
+        if not wide and np.all(point_m > low) and np.all(point_m < high):
+          name = self.client.getBodyInfo(body)[1].decode()
+          return f'the robot {name!r}' if name else f'body {body}'
+    return None
+
+  def touching_links(self, robot: int, body: int) -> set[int]:
+    """Returns the links of `robot` that touched `body` in the last step."""
+    contacts = self.client.getContactPoints(robot, body)
+    # Pairs within the engine's margin are listed too.
+    return {contact[3] for contact in contacts if contact[8] <= _TOUCH_M}
+
+  def paint(self, body: int, rgb) -> None:
+    """Gives a body a colour, `[3]` in [0, 1]."""
+    self.client.changeVisualShape(body, -1, rgbaColor=(*rgb, 1.0))
 
   def render(self, camera: Camera) -> np.ndarray:
     """Returns a picture, uint8 `[height, width, 3]`."""
@@ -137,8 +192,9 @@ class Simulation:
       camera.height,
       view,
       projection,
-      lightDirection=(0.6, 0.5, 1.5),
-      shadow=1,
+      lightDirection=camera.light,
+      shadow=int(camera.shadow),
+      flags=pybullet.ER_NO_SEGMENTATION_MASK,
       renderer=pybullet.ER_TINY_RENDERER,
     )
     pixels = np.asarray(rgba, np.uint8)

@@ -17,7 +17,10 @@ def test_makes_the_task_by_name():
 @pytest.mark.parametrize(
   'arguments, named',
   [
-    ({'task': 'blue_bowl'}, "task 'blue_bowl'; choose one of green_bowl"),
+    (
+      {'task': 'blue_bowl'},
+      "task 'blue_bowl'; choose one of compostables,",
+    ),
     ({'task': 'green_bowl', 'observation': 'smell'}, "observation 'smell'"),
     ({'task': 'green_bowl', 'world': 'dream'}, "world 'dream'"),
     ({'task': 'green_bowl', 'robot': 'hand'}, "robot 'hand'"),

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from awopt_agent.envs import objects, scenes
+from awopt_agent.envs import scenes
 from awopt_agent.envs import simulation as simulation_lib
+from awopt_agent.envs.objects import tableware
 
 
 @pytest.fixture(name='simulation')
@@ -14,7 +15,7 @@ def _simulation():
 
 @pytest.fixture(name='block')
 def _block(simulation):
-  return objects.make_block(simulation, half_extents_m=(0.02,) * 3)
+  return tableware.make_block(simulation, half_extents_m=(0.02,) * 3)
 
 
 def test_things_fall_as_on_earth(simulation, block):
@@ -40,7 +41,8 @@ def test_placing_stops_a_body_and_turns_it_upright(simulation, block):
 def test_a_saved_state_has_one_future(simulation):
   scenes.make_table(simulation)
   things = [
-    objects.make_can(simulation, radius_m=0.02, height_m=0.06) for _ in range(4)
+    tableware.make_can(simulation, radius_m=0.02, height_m=0.06)
+    for _ in range(4)
   ]
   saved = simulation.save()
 
@@ -85,3 +87,55 @@ def test_closing_twice_does_nothing():
   simulation.close()
   simulation.close()
   assert simulation.client is None
+
+
+def test_a_sleeper_wakes_when_touched(simulation, block):
+  scenes.make_table(simulation)
+  simulation.let_sleep(block.body)
+  simulation.place(block.body, (0.5, 0, 0.02))
+  simulation.step(4)
+  simulation.sleep(block.body)
+  simulation.step(1)
+  resting = simulation.pose(block.body)[0]
+  simulation.step(50)
+  np.testing.assert_array_equal(simulation.pose(block.body)[0], resting)
+  other = tableware.make_block(simulation, half_extents_m=(0.02,) * 3)
+  simulation.place(other.body, (0.55, 0, 0.02))
+  simulation.client.resetBaseVelocity(other.body, (-1, 0, 0))
+  simulation.step(60)
+  assert simulation.pose(block.body)[0][0] < resting[0] - 0.005
+
+
+def test_a_placed_body_is_awake_whatever_it_was(simulation, block):
+  simulation.let_sleep(block.body)
+  simulation.place(block.body, (0, 0, 1))
+  simulation.sleep(block.body)
+  simulation.place(block.body, (0, 0, 1))
+  simulation.step(24)
+  # A tenth of a second: 9.81 / 2 * .01 = .049 m.
+  assert simulation.pose(block.body)[0][2] == pytest.approx(0.951, abs=0.003)
+
+
+def test_the_lowest_point_of_a_body(simulation, block):
+  simulation.place(block.body, (0, 0, 1))
+  simulation.step(1)
+  assert simulation.lowest_m(block.body) == pytest.approx(0.98, abs=0.003)
+
+
+def test_names_what_surrounds_a_point(simulation, block):
+  scenes.make_table(simulation)
+  simulation.place(block.body, (0, 0, 1))
+  simulation.step(1)
+  assert simulation.body_around((0.5, 0, -0.01)) == 'the table'
+  assert simulation.body_around((0, 0, 1)) == f'body {block.body}'
+  assert simulation.body_around((0, 0, 1.1)) is None
+
+
+def test_paint_changes_a_picture(simulation, block):
+  camera = simulation_lib.Camera(
+    eye_m=(0.3, 0.0, 0.1), target_m=(0.0, 0.0, 0.0), width=40, height=30
+  )
+  simulation.place(block.body, (0, 0, 0))
+  simulation.paint(block.body, (0, 0, 1))
+  red, _, blue = simulation.render(camera)[15, 20].astype(int)
+  assert blue > red + 50

@@ -272,7 +272,8 @@ def test_ctrl_c_lets_the_parent_ask_once_more(tmp_path):
   end = """
   try:
     print('ready', flush=True)
-    time.sleep(300)
+    while True:  # A signal may reach another thread, and end no sleep.
+      time.sleep(0.1)
   except KeyboardInterrupt:
     print(env.get_state()[0]['episodes_begun'], flush=True)
     env.close()

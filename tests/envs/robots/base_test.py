@@ -3,18 +3,20 @@ import itertools
 import numpy as np
 import pytest
 
-from awopt_agent.envs import robot
+from awopt_agent.envs import robots
 from awopt_agent.envs import simulation as simulation_lib
+from awopt_agent.envs.objects import tableware
+from awopt_agent.envs.robots import base
 
-WORKSPACE = robot.Workspace()
+WORKSPACE = robots.Workspace()
 # Closing fingers swing down, and their tips with them.
 MAX_SWING_M = 0.025
 
 
-@pytest.fixture(name='world')
-def _world():
+@pytest.fixture(name='world', params=sorted(robots.ROBOTS))
+def _world(request):
   simulation = simulation_lib.Simulation()
-  yield simulation, robot.KukaArm(simulation, WORKSPACE)
+  yield simulation, robots.ROBOTS[request.param](simulation, WORKSPACE)
   simulation.close()
 
 
@@ -104,3 +106,62 @@ def test_home_keeps_to_the_workspace(world):
     (WORKSPACE.low_m[0], 0, WORKSPACE.high_m[2]),
     atol=0.003,
   )
+
+
+def test_an_arm_never_shoots_past_its_goal(world):
+  simulation, arm = world
+  arm.home(WORKSPACE.center_m, 0.3)
+  simulation.step(60)
+  for down in (-0.05, 0.05):
+    start = arm.state().position_m[2]
+    arm.command(np.array([0, 0, down]), 0.0, False)
+    moved = []
+    for _ in range(30):
+      simulation.step(1)
+      moved.append((arm.state().position_m[2] - start) / down)
+    assert max(moved) < 1.05
+    assert moved[-1] > 0.95
+
+
+def test_holds_what_is_between_closed_fingers(world):
+  simulation, arm = world
+  block = tableware.make_block(simulation, half_extents_m=(0.02, 0.02, 0.03))
+  client = simulation.client
+  client.setGravity(0, 0, 0)
+  center = _go_to(world, WORKSPACE.center_m).position_m
+  simulation.place(block.body, center)
+  simulation.step(1)
+  assert not arm.holds(block.body)
+  arm.command(np.zeros(3), 0.0, True)
+  simulation.step(60)
+  assert arm.holds(block.body)
+  arm.command(np.zeros(3), 0.0, False)
+  simulation.step(60)
+  assert not arm.holds(block.body)
+
+
+def test_touching_one_finger_is_not_holding(world):
+  simulation, arm = world
+  block = tableware.make_block(simulation, half_extents_m=(0.01, 0.01, 0.01))
+  simulation.client.setGravity(0, 0, 0)
+  arm.home(WORKSPACE.center_m, 0.0)
+  simulation.step(120)
+  left, _ = arm._tip_positions()
+  simulation.place(block.body, left)  # Inside the finger's tip.
+  simulation.step(1)
+  assert simulation.touching_links(arm.body, block.body)
+  assert not arm.holds(block.body)
+
+
+def test_two_links_reach_their_goal():
+  # Lengths 3 and 4 at a right angle reach 5: a goal (3, 4) is reached by a
+  # first link at lean a and a second at a + 90 degrees.
+  lean, elbow = base.two_links(3.0, 4.0, 3.0, 4.0)
+  assert elbow == pytest.approx(np.pi / 2)
+  reach = 3 * np.sin(lean) + 4 * np.sin(lean + elbow)
+  rise = 3 * np.cos(lean) + 4 * np.cos(lean + elbow)
+  assert (reach, rise) == pytest.approx((3.0, 4.0))
+
+
+def test_two_links_stretch_towards_what_is_too_far():
+  assert base.two_links(9.0, 0.0, 1.0, 1.0) == pytest.approx((np.pi / 2, 0.0))

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from awopt_agent.envs import objects, scenes
+from awopt_agent.envs import scenes
 from awopt_agent.envs import simulation as simulation_lib
+from awopt_agent.envs.objects import tableware
 
 
 @pytest.fixture(name='simulation')
@@ -14,15 +15,17 @@ def _simulation():
 
 
 def _make_can(simulation):
-  return objects.make_can(simulation, radius_m=0.02, height_m=0.06)
+  return tableware.make_can(simulation, radius_m=0.02, height_m=0.06)
 
 
 def _make_block(simulation):
-  return objects.make_block(simulation, half_extents_m=(0.015, 0.035, 0.01))
+  return tableware.make_block(simulation, half_extents_m=(0.015, 0.035, 0.01))
 
 
 @pytest.mark.parametrize(
-  'make', [objects.make_bowl, _make_block, _make_can], ids=lambda m: m.__name__
+  'make',
+  [tableware.make_bowl, _make_block, _make_can],
+  ids=lambda m: m.__name__,
 )
 def test_rests_where_it_is_put(simulation, make):
   thing = make(simulation)
@@ -38,7 +41,9 @@ def test_rests_where_it_is_put(simulation, make):
 
 
 @pytest.mark.parametrize(
-  'make', [objects.make_bowl, _make_block, _make_can], ids=lambda m: m.__name__
+  'make',
+  [tableware.make_bowl, _make_block, _make_can],
+  ids=lambda m: m.__name__,
 )
 def test_its_cylinder_holds_it(simulation, make):
   thing = make(simulation)
@@ -49,7 +54,7 @@ def test_its_cylinder_holds_it(simulation, make):
 
 
 def test_the_bowl_is_one_body_that_is_open_on_top(simulation):
-  bowl = objects.make_bowl(simulation)
+  bowl = tableware.make_bowl(simulation)
   client = simulation.client
   assert client.getNumJoints(bowl.body) == 0
   simulation.place(bowl.body, (0, 0, 0))
@@ -64,8 +69,8 @@ def test_the_bowl_is_one_body_that_is_open_on_top(simulation):
 
 
 def test_the_bowl_holds_what_lies_in_it(simulation):
-  bowl = objects.make_bowl(simulation)
-  pebble = objects.make_block(simulation, half_extents_m=(0.006,) * 3)
+  bowl = tableware.make_bowl(simulation)
+  pebble = tableware.make_block(simulation, half_extents_m=(0.006,) * 3)
   simulation.place(bowl.body, (0, 0, 0))
   simulation.place(pebble.body, (0, 0, 0.03))
   simulation.step(240)
@@ -75,7 +80,7 @@ def test_the_bowl_holds_what_lies_in_it(simulation):
 
 
 def test_the_bowl_comes_back_after_a_nudge(simulation):
-  bowl = objects.make_bowl(simulation)
+  bowl = tableware.make_bowl(simulation)
   tilted = simulation.client.getQuaternionFromEuler((0.3, 0, 0))
   simulation.client.resetBasePositionAndOrientation(
     bowl.body, (0, 0, 0.01), tilted
