@@ -1,18 +1,21 @@
-"""Many environments as one batch, in a process of their own."""
+"""Many environments as one batch, in processes of their own."""
 
 import atexit
 import contextlib
+import functools
 import multiprocessing
 import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from tf_agents.environments import (
   batched_py_environment,
   parallel_py_environment,
   py_environment,
 )
+from tf_agents.trajectories import time_step as ts
 
 __all__ = ['ProcessEnv', 'VectorEnv']
 
@@ -35,11 +38,7 @@ class VectorEnv(batched_py_environment.BatchedPyEnvironment):
 
   def set_state(self, state: Sequence[Any]) -> None:
     """Gives each environment its state; they begin new episodes."""
-    if len(state) != len(self.envs):
-      raise ValueError(
-        f'got the states of {len(state)} environments for {len(self.envs)}; '
-        'keep the number of environments.'
-      )
+    _check_count(state, len(self.envs))
     for env, state_of_env in zip(self.envs, state, strict=True):
       env.set_state(state_of_env)
     self._current_time_step = None  # Else the next step would go on.
@@ -50,32 +49,42 @@ class VectorEnv(batched_py_environment.BatchedPyEnvironment):
 
 
 class ProcessEnv(py_environment.PyEnvironment):
-  """A batched environment in a process of its own.
+  """Batches of environments, each in a process of its own, as one batch.
 
   Physics then runs beside training: PyBullet holds Python's lock while it
-  steps. The process starts from a clean server, not as a fork of one in which
+  steps. A process starts from a clean server, not as a fork of one in which
   TensorFlow's threads run, and leaves interrupts to its parent, which still
   needs it to save a state.
   """
 
-  def __init__(self, make_env: Callable[[], VectorEnv]):
-    """Starts the process and waits until the environment is built.
+  def __init__(self, *make_envs: Callable[[], VectorEnv]):
+    """Starts the processes and waits until the environments are built.
 
     Args:
-      make_env: Makes the environment there; pickled by cloudpickle.
+      *make_envs: For each process, makes its environment there; pickled by
+        cloudpickle.
     """
-    self._process = _CleanProcess(lambda: _without_interrupts(make_env))
+    self._processes = [
+      _CleanProcess(functools.partial(_without_interrupts, make_env))
+      for make_env in make_envs
+    ]
     try:
-      self._process.start()
+      for process in self._processes:
+        process.start(wait_to_start=False)
+      for process in self._processes:
+        process.wait_start()
+      first = self._processes[0]
       self._specs = (
-        self._process.observation_spec(),
-        self._process.action_spec(),
-        self._process.time_step_spec(),
+        first.observation_spec(),
+        first.action_spec(),
+        first.time_step_spec(),
       )
-      self._batch_size = self._process.batch_size
+      sizes = [process.batch_size for process in self._processes]
     except BaseException:
-      self._process.close()
+      self.close()
       raise
+    # Where the batch of each process ends, and the next begins.
+    self._ends = np.cumsum(sizes)
     super().__init__()
 
   @property
@@ -84,7 +93,7 @@ class ProcessEnv(py_environment.PyEnvironment):
 
   @property
   def batch_size(self) -> int:
-    return self._batch_size
+    return int(self._ends[-1])
 
   def observation_spec(self):
     return self._specs[0]
@@ -96,24 +105,67 @@ class ProcessEnv(py_environment.PyEnvironment):
     return self._specs[2]
 
   def get_state(self) -> list:
-    return self._process.call('get_state')()
+    asked = [process.call('get_state') for process in self._processes]
+    return [state for answer in asked for state in answer()]
 
   def set_state(self, state: Sequence[Any]) -> None:
-    self._process.call('set_state', state)()
+    """Gives each environment its state; they begin new episodes."""
+    _check_count(state, self.batch_size)
+    starts = (0, *self._ends)
+    asked = [
+      process.call('set_state', state[start:end])
+      for process, start, end in zip(
+        self._processes, starts, self._ends, strict=False
+      )
+    ]
+    for answer in asked:
+      answer()
     self._current_time_step = None
 
   def render_one(self, index: int) -> np.ndarray:
     """Returns a picture of one environment, uint8 `[height, width, 3]`."""
-    return self._process.call('render_one', index)()
+    place = int(np.searchsorted(self._ends, index, side='right'))
+    inside = index - (self._ends[place - 1] if place else 0)
+    return self._processes[place].call('render_one', int(inside))()
 
   def close(self) -> None:
-    self._process.close()
+    for process in self._processes:
+      process.close()
 
   def _reset(self):
-    return self._process.reset()
+    return self._join([p.reset(blocking=False) for p in self._processes])
 
   def _step(self, action):
-    return self._process.step(action)
+    parts = [
+      tf.nest.pack_sequence_as(action, arrays)
+      for arrays in zip(
+        *(
+          np.split(array, self._ends[:-1]) for array in tf.nest.flatten(action)
+        ),
+        strict=True,
+      )
+    ]
+    return self._join(
+      [
+        process.step(part, blocking=False)
+        for process, part in zip(self._processes, parts, strict=True)
+      ]
+    )
+
+  def _join(self, asked: list[Callable[[], ts.TimeStep]]) -> ts.TimeStep:
+    """Waits for the time steps of all processes; returns them as one batch."""
+    steps = [answer() for answer in asked]
+    if len(steps) == 1:
+      return steps[0]
+    return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *steps)
+
+
+def _check_count(states: Sequence[Any], count: int) -> None:
+  if len(states) != count:
+    raise ValueError(
+      f'got the states of {len(states)} environments for {count}; '
+      'keep the number of environments.'
+    )
 
 
 class _CleanProcess(parallel_py_environment.ProcessPyEnvironment):

@@ -9,7 +9,7 @@ import reverb
 import tensorflow as tf
 
 from awopt_agent import structs
-from awopt_agent.experience import packing, tables
+from awopt_agent.experience import augmentation, packing, tables
 
 __all__ = ['make_dataset']
 
@@ -24,6 +24,7 @@ def make_dataset(
   *,
   batch_size: int,
   success_fraction: float | None = 0.5,
+  augment: augmentation.AugmentConfig | None = None,
   seed: int = 0,
   max_in_flight: int = 64,
 ) -> tf.data.Dataset:
@@ -40,14 +41,16 @@ def make_dataset(
     batch_size: B.
     success_fraction: Share of each batch from the success table; None draws
       in proportion to the tables' sizes.
-    seed: Of the plan; Reverb's own sampling has no seed.
+    augment: How images of observations change; None for not at all.
+    seed: Of the plan and the augmentation; Reverb's own sampling has no seed.
     max_in_flight: Samples that each table keeps on the way.
 
   Returns:
     Data set of `(Experience [B, n + 1, ...], ())`.
 
   Raises:
-    ValueError: If `success_fraction` is outside [0, 1].
+    ValueError: If `success_fraction` is outside [0, 1], or an image is too
+      small for its augmentation.
   """
   chunk, count = _chunking(batch_size, success_fraction)
   unpack = packing.StepPacking(step_spec).unpack
@@ -74,6 +77,10 @@ def make_dataset(
   batches = chunks.batch(count, drop_remainder=True).map(
     lambda columns: (unpack(_join_chunks(columns, batch_size)), ())
   )
+  if augment is not None:
+    batches = augmentation.augment_dataset(
+      batches, step_spec, augment, seed=seed
+    )
   options = tf.data.Options()
   options.experimental_distribute.auto_shard_policy = (
     tf.data.experimental.AutoShardPolicy.OFF

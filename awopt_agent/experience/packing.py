@@ -22,6 +22,7 @@ class StepPacking:
 
   Attributes:
     spec: Dict of the specs of the packed columns of one step.
+    large: Names of the columns that are a single large part.
   """
 
   def __init__(self, step_spec: Any):
@@ -33,10 +34,12 @@ class StepPacking:
     self._step_spec = step_spec
     self._parts = tf.nest.flatten(step_spec)
     self._columns: dict[str, list[int]] = {}
+    self.large: set[str] = set()
     for index, part in enumerate(self._parts):
-      size = part.shape.num_elements()
-      large = size > _LARGEST_PACKED
-      name = f'part_{index}' if large else part.dtype.name
+      name = part.dtype.name
+      if self._size(index) > _LARGEST_PACKED:
+        name = f'part_{index}'
+        self.large.add(name)
       self._columns.setdefault(name, []).append(index)
     self.spec = {
       name: tf.TensorSpec(

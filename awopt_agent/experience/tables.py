@@ -26,6 +26,9 @@ _DEMONSTRATION_PRIORITY = 1e15
 
 # Steps that are compressed together. An item of several chunks costs more.
 _CHUNK_STEPS = 16
+# Of large columns, such as images, each drawn item unpacks every step of its
+# chunks: fewer steps save a third of the time.
+_LARGE_CHUNK_STEPS = 2
 
 
 @gin.configurable
@@ -110,8 +113,11 @@ class EpisodeWriter:
     keep = max(steps_per_item, _CHUNK_STEPS)
     self._writer = client.trajectory_writer(num_keep_alive_refs=keep)
     for column in self._packing.spec:
+      large = column in self._packing.large
       self._writer.configure(
-        (column,), num_keep_alive_refs=keep, max_chunk_length=_CHUNK_STEPS
+        (column,),
+        num_keep_alive_refs=keep,
+        max_chunk_length=_LARGE_CHUNK_STEPS if large else _CHUNK_STEPS,
       )
     self.episodes = 0
     self.successes = 0

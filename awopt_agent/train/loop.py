@@ -18,7 +18,7 @@ from tf_agents.train import learner as learner_lib
 from awopt_agent import agent as agent_lib
 from awopt_agent import structs
 from awopt_agent.envs import vector_env
-from awopt_agent.experience import datasets, labelling, tables
+from awopt_agent.experience import augmentation, datasets, labelling, tables
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.train import (
   checkpoints,
@@ -35,6 +35,7 @@ __all__ = ['TrainConfig', 'Trainer']
 _AT_LEAST_ONE = (
   'batch_size',
   'num_envs',
+  'num_parallel_environments',
   'round_steps',
   'eval_every',
   'eval_episodes',
@@ -59,6 +60,8 @@ class TrainConfig:
       in proportion to the tables' sizes.
     success_threshold: An episode whose return reaches it is a success.
     num_envs: Environments that practise in lockstep.
+    num_parallel_environments: Processes over which they are spread; the
+      learner needs a core beside them.
     round_steps: Environment steps, all environments together, that are
       practised while the learner does its share; then each waits for the
       other.
@@ -68,6 +71,7 @@ class TrainConfig:
       the end, for each policy.
     checkpoint_every: Learner steps between checkpoints.
     summary_every: Learner steps between TensorBoard summaries.
+    augment: How images change in the learner's batches; bind AugmentConfig.
   """
 
   demonstrations: str = gin.REQUIRED
@@ -79,12 +83,17 @@ class TrainConfig:
   success_fraction: float | None = 0.5
   success_threshold: float = 0.5
   num_envs: int = 16
+  num_parallel_environments: int = 1
   round_steps: int = 320
   eval_every: int = 1000
   eval_episodes: int = 48
   final_eval_episodes: int = 200
   checkpoint_every: int = 5000
   summary_every: int = 200
+  # Made here, so that a run's stored configuration knows its bindings.
+  augment: augmentation.AugmentConfig = dataclasses.field(
+    default_factory=augmentation.AugmentConfig
+  )
 
   def __post_init__(self):
     for field in dataclasses.fields(self):
@@ -97,12 +106,15 @@ class TrainConfig:
       )
 
   def _check(self, name: str, kind: Any, value: Any) -> None:
-    if not isinstance(value, kind if kind is str else kind | int):
+    not_numbers = (str, augmentation.AugmentConfig)
+    if not isinstance(value, kind if kind in not_numbers else kind | int):
       raise ValueError(
         f'TrainConfig.{name} must be {getattr(kind, "__name__", kind)}, got '
         f'{value!r}.'
       )
-    if name in ('success_threshold', 'success_fraction') or kind is str:
+    if name in ('success_threshold', 'success_fraction'):
+      return
+    if kind in not_numbers:
       return
     least = 1 if name in _AT_LEAST_ONE else 0
     if float(value) < least:
@@ -357,6 +369,7 @@ def _make_learner(config, agent, replay, root_dir, seed) -> learner_lib.Learner:
       agent.training_data_spec,
       batch_size=config.batch_size,
       success_fraction=config.success_fraction,
+      augment=config.augment,
       seed=seed,
     ),
     checkpoint_interval=-1,  # Ours hold the replay too.

@@ -42,7 +42,11 @@ def train(flags) -> str:
   config = loop.TrainConfig()
   # Before anything slow: is there data at all?
   reader.read_episodes(config.demonstrations, config.split)
-  env = builders.make_vector_env(config.num_envs, flags.seed)
+  env = builders.make_vector_env(
+    config.num_envs,
+    flags.seed,
+    processes=config.num_parallel_environments,
+  )
   try:
     return _train(flags, config, folder, env)
   finally:

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,20 +21,29 @@ def _env():
   env.close()
 
 
-@pytest.fixture(
-  name='either', params=[fakes.make_vector_env, None], ids=['here', 'process']
-)
+def _two_processes():
+  """The same three environments, the last one in a process of its own."""
+  return vector_env.ProcessEnv(
+    lambda: fakes.make_vector_env(2, 0), lambda: fakes.make_vector_env(1, 2)
+  )
+
+
+_MAKERS = {
+  'here': fakes.make_vector_env,
+  'process': lambda: vector_env.ProcessEnv(fakes.make_vector_env),
+  'processes': _two_processes,
+}
+
+
+@pytest.fixture(name='either', params=_MAKERS)
 def _either(request):
-  if request.param:
-    yield request.param()
-    return
-  env = vector_env.ProcessEnv(fakes.make_vector_env)
+  env = _MAKERS[request.param]()
   yield env
   env.close()
 
 
 def _process_of(env):
-  return env._process._process
+  return env._processes[0]._process
 
 
 def _is_alive(pid):
@@ -91,14 +101,20 @@ def test_each_environment_starts_its_next_episode_by_itself():
   assert episodes == [[0, 1], [0, 1], [1, 1], [1, 2], [1, 2]]
 
 
-def test_a_process_gives_the_steps_that_the_batch_gives_here(env):
+def test_processes_give_the_steps_that_the_batch_gives_here(either):
+  """Episodes of 2, 3 and 4 steps, so that they end at different times."""
   here = fakes.make_vector_env()
-  left, right = env.reset(), here.reset()
+  states = [{'seed': n, 'episodes_begun': n} for n in range(3)]
+  either.set_state(states)
+  here.set_state(states)
+  left, right = either.reset(), here.reset()
+  # Each environment gets its own action: the second alone fails.
+  move = {'move': np.array([[1], [-1], [1]], np.float32)}
   for _ in range(9):
     for field in ('step_type', 'reward', 'discount'):
       np.testing.assert_array_equal(getattr(left, field), getattr(right, field))
     np.testing.assert_array_equal(left.observation['x'], right.observation['x'])
-    left, right = env.step(_MOVE), here.step(_MOVE)
+    left, right = either.step(move), here.step(move)
 
 
 def test_states_go_out_and_in(either):
@@ -127,9 +143,10 @@ def test_states_of_another_number_of_environments_are_refused(either):
 def test_one_environment_can_be_pictured(either):
   either.reset()
   either.step(_MOVE)
-  picture = either.render_one(1)
-  assert (picture.shape, picture.dtype) == ((16, 24, 3), np.uint8)
-  assert picture[0, 0].tolist() == [50, 0, 0]
+  for index in range(3):
+    picture = either.render_one(index)
+    assert (picture.shape, picture.dtype) == ((16, 24, 3), np.uint8)
+    assert picture[0, 0].tolist() == [50, 0, 0]
 
 
 def test_closing_ends_the_process_and_may_be_repeated():
@@ -154,7 +171,7 @@ class _Sleeper(fakes.EvenEnv):
 def test_closing_ends_a_process_that_hangs(monkeypatch):
   env = vector_env.ProcessEnv(lambda: vector_env.VectorEnv([_Sleeper()]))
   env.reset()
-  env._process.call('step', {'move': np.ones((1, 1), np.float32)})
+  env._processes[0].call('step', {'move': np.ones((1, 1), np.float32)})
   began = time.monotonic()
   pid = _process_of(env).pid
   env.close()
@@ -183,7 +200,7 @@ def test_a_process_that_dies_is_one_clear_error(when):
   env.reset()
   answer = None
   if when == 'in a step':
-    answer = env._process.call('step', move)
+    answer = env._processes[0].call('step', move)
   os.kill(_process_of(env).pid, signal.SIGKILL)
   assert _wait_until(lambda: not _process_of(env).is_alive())
   # Never a BrokenPipeError: that means a reader of our output which left.
@@ -197,6 +214,13 @@ def test_a_process_that_dies_is_one_clear_error(when):
 
 def _fail():
   raise ValueError('no such table')
+
+
+def test_when_one_process_cannot_build_none_is_left():
+  with pytest.raises(RuntimeError, match='no such table'):
+    vector_env.ProcessEnv(fakes.make_vector_env, _fail)
+  children = multiprocessing.active_children()
+  assert not [child for child in children if child.is_alive()]
 
 
 def test_an_environment_that_cannot_be_built_tells_why_and_leaves_nothing():
@@ -221,7 +245,7 @@ from tests.envs import fakes
 if __name__ == '__main__':
   env = vector_env.ProcessEnv(fakes.make_vector_env)
   env.reset()
-  print(env._process._process.pid, flush=True)
+  print(env._processes[0]._process.pid, flush=True)
   {end}
 """
 

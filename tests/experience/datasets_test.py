@@ -4,9 +4,10 @@ import time
 import numpy as np
 import pytest
 
-from awopt_agent.experience import datasets, tables
+from awopt_agent.experience import augmentation, datasets, tables
 from awopt_agent.experience import replay as replay_lib
 from tests import fakes
+from tests.experience import pictures
 
 
 @pytest.fixture(name='replay')
@@ -130,6 +131,62 @@ def test_a_batch_fits_the_agent(replay):
   assert experience.label.step.shape == (4, 2)
   (batch, _) = next(iter(dataset))
   assert np.isfinite(agent.train(batch).loss)
+
+
+# Images.
+
+
+def picture_batches(tmp_path, count, *, steps_per_item=2, **kwargs):
+  """Draws batches from a replay of two episodes with pictures."""
+  spec = pictures.step_spec()
+  replay = replay_lib.Replay(
+    spec,
+    tables.ReplayConfig(),
+    steps_per_item=steps_per_item,
+    scratch=str(tmp_path / 'pictures'),
+  )
+  writer = tables.EpisodeWriter(
+    replay.client, spec, steps_per_item=steps_per_item
+  )
+  writer(pictures.make_episode(7, episode_id=1, success=True))
+  writer(pictures.make_episode(6, episode_id=2, success=False))
+  writer.close()
+  dataset = datasets.make_dataset(replay.client, spec, batch_size=16, **kwargs)
+  found = [batch for batch, _ in dataset.take(count).as_numpy_iterator()]
+  replay.close()
+  return found
+
+
+def changes_of(batch):
+  """Returns what each picture of a batch has above what was written."""
+  images, label = batch.trajectory.observation['image'], batch.label
+  assert images.dtype == np.uint8
+  assert images.shape == (*label.step.shape, *pictures.SHAPE)
+  values = 10 * label.episode_id + label.step
+  return images.astype(int) - values[..., None, None, None]
+
+
+# Items of four steps come from two chunks of images, or three.
+@pytest.mark.parametrize('steps_per_item', [2, 4])
+@pytest.mark.parametrize('augment', [None, augmentation.AugmentConfig()])
+def test_images_come_as_they_were_written(tmp_path, steps_per_item, augment):
+  for batch in picture_batches(
+    tmp_path, 20, steps_per_item=steps_per_item, augment=augment
+  ):
+    assert not changes_of(batch).any()
+
+
+def test_images_are_augmented_item_by_item(tmp_path):
+  config = augmentation.AugmentConfig(crop_px=2, brightness=0.04)
+  seen = set()
+  for batch in picture_batches(tmp_path, 5, augment=config):
+    changes = changes_of(batch)
+    by_item = changes[:, 0, 0, 0, 0]
+    assert (changes == by_item[:, None, None, None, None]).all()
+    seen.update(by_item)
+  # Darker pixels than 0 are not at stake: .04 * 255 is 10.2.
+  assert seen <= set(range(-10, 11))
+  assert len(seen) > 10
 
 
 # The plan of a batch.

@@ -25,7 +25,9 @@ def steps(length):
 
 
 def test_small_parts_of_a_type_share_a_column_and_images_have_their_own():
-  columns = packing.StepPacking(SPEC).pack(steps(3))
+  packer = packing.StepPacking(SPEC)
+  assert packer.large == {'part_2'}
+  columns = packer.pack(steps(3))
   # In the order of the keys: clock, then place.
   np.testing.assert_array_equal(
     columns['float32'], [[100, 0, 1], [101, 2, 3], [102, 4, 5]]
