@@ -6,7 +6,7 @@ TESTS ?=
 BIN := .venv/bin
 LINT := .venv-lint/bin
 
-.PHONY: help train test coverage lint format bench clean venv venv-lint
+.PHONY: help train test coverage lint format bench soak clean venv venv-lint
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make lint      style and types'
 	@echo 'make format    format the code in place'
 	@echo 'make bench     measure speed'
+	@echo 'make soak      10,000 episodes of each task, half an hour'
 	@echo 'make clean     delete what builds and tests left; keeps runs'
 
 train: venv
@@ -40,6 +41,9 @@ format: venv-lint
 
 bench: venv
 	$(BIN)/python -m tests.benchmarks
+
+soak: venv
+	$(BIN)/python -m tests.benchmarks.soak
 
 clean:
 	rm -rf build dist *.egg-info .coverage* htmlcov .*_cache

@@ -1,9 +1,6 @@
-"""awopt-demos: records demonstrations, and says what is in a set of them."""
+"""awopt-demos: records demonstrations, says what is in them, and films."""
 
-import contextlib
 import sys
-
-import numpy as np
 
 from awopt_agent import quiet  # noqa: F401  Before TensorFlow.
 from awopt_agent.train import command_line
@@ -16,40 +13,50 @@ def _parse(arguments):
   record.add_argument('--task', default='green_bowl')
   record.add_argument('--episodes', type=int, default=120, help='to keep')
   record.add_argument('--out', required=True, help='folder; names the set')
-  record.add_argument('--seed', type=int, default=0)
-  record.add_argument('--noise', type=float, help='sigma, in action units')
-  record.add_argument('--bias_m', type=float, help='sigma of the aim, metres')
   record.add_argument('--all', action='store_true', help='failures too')
+  play = verbs.add_parser('play', help='film episodes, whoever acts')
+  _add_play_flags(play)
+  for verb in (record, play):
+    verb.add_argument('--seed', type=int, default=0)
+    verb.add_argument('--noise', type=float, help='sigma, in action units')
+    verb.add_argument('--bias_m', type=float, help='sigma of the aim, metres')
   inspect = verbs.add_parser('inspect', help='print what is in a set')
   inspect.add_argument('source', help='folder, or name of a TFDS set')
   inspect.add_argument('--split', default='train', help='such as train[:6]')
   flags = parser.parse_args(arguments)
-  if flags.verb == 'record' and (flags.episodes < 1 or flags.seed < 0):
+  if flags.verb == 'inspect':
+    return flags
+  if (flags.episodes is not None and flags.episodes < 1) or flags.seed < 0:
     parser.error('--episodes must be at least 1, and --seed at least 0')
   return flags
 
 
+def _add_play_flags(play) -> None:
+  play.add_argument('--out', required=True, help='.mp4, .gif, or .png: a sheet')
+  who = play.add_mutually_exclusive_group()
+  who.add_argument('--policy', help='folder of an export; default: an expert')
+  who.add_argument('--random', action='store_true', help='act by chance')
+  who.add_argument('--demos', help='show what a set holds instead')
+  play.add_argument('--policy_kind', default='cem_with_candidate')
+  play.add_argument('--split', default='train', help='of --demos')
+  play.add_argument('--task', action='append', help="repeatable, or 'all'")
+  play.add_argument('--robot', help='kuka or panda')
+  play.add_argument('--world', help='sim or real')
+  play.add_argument('--observation', help='state, image or both')
+  play.add_argument('--episodes', type=int, help='to film or, for a .png, try')
+
+
 # Imports wait for good flags: TensorFlow alone takes seconds.
 def _record(flags) -> str:
-  from awopt_agent import envs
-  from awopt_agent.demos import recorder, writer
-  from awopt_agent.envs import experts
+  from awopt_agent.train import recording
 
-  writer.check_target(flags.out)
-  given = {'noise': flags.noise, 'bias_m': flags.bias_m}
-  config = experts.ExpertConfig(
-    **{name: value for name, value in given.items() if value is not None}
-  )
-  with contextlib.closing(envs.make(flags.task, seed=flags.seed)) as env:
-    expert = experts.GraspExpert(config, np.random.default_rng(flags.seed))
-    recording = recorder.Recorder(env, expert, keep_failures=flags.all)
-    path = writer.write_episodes(
-      recorder.show_progress(recording.record(flags.episodes), flags.episodes),
-      flags.out,
-      time_step_spec=env.time_step_spec(),
-      action_spec=env.action_spec(),
-    )
-  return f'{path}: {recording.counts}'
+  return recording.record(flags)
+
+
+def _play(flags) -> str:
+  from awopt_agent.train import playing
+
+  return playing.play(flags)
 
 
 def _inspect(flags) -> str:
@@ -62,8 +69,9 @@ def _inspect(flags) -> str:
 def main() -> None:
   """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage)."""
   flags = _parse(sys.argv[1:])
+  verbs = {'record': _record, 'play': _play, 'inspect': _inspect}
   with command_line.one_line_errors('awopt-demos'):
-    print({'record': _record, 'inspect': _inspect}[flags.verb](flags))
+    print(verbs[flags.verb](flags))
 
 
 if __name__ == '__main__':

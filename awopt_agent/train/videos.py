@@ -1,16 +1,21 @@
-"""Videos of a policy at work."""
+"""Videos of a policy at work, and the files that pictures go to."""
 
+import contextlib
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from tf_agents.environments import py_environment
 
-__all__ = ['record']
+__all__ = ['ENDINGS', 'HELD_FRAMES', 'ending', 'record', 'write']
 
+ENDINGS = ('.mp4', '.gif', '.png')
+# How often the last frame of an episode is repeated.
+HELD_FRAMES = 4
 _FRAMES_PER_S = 5
-_HELD_FRAMES = 4
+_INSTALL = 'install it with: pip install "awopt-agent[video]"'
 
 
 def record(
@@ -34,19 +39,90 @@ def record(
   Raises:
     ValueError: If no library that writes videos is installed.
   """
+  films = (_film_episode(env, act) for _ in range(episodes))
+  return write(
+    path,
+    (frame for film in films for frame in film),
+    otherwise=', or pass --videos 0',
+  )
+
+
+def write(
+  path: str, frames: Iterable[np.ndarray], *, otherwise: str = ''
+) -> str:
+  """Writes a video, or a picture; it appears whole, or not at all.
+
+  Args:
+    path: Of the file, which is replaced if it exists; its ending is one of
+      `ENDINGS`.
+    frames: uint8 `[h, w, 3]` of one size, taken one at a time; a .png takes
+      only one.
+    otherwise: What else the user can do where no library is installed.
+
+  Returns:
+    `path`.
+
+  Raises:
+    ValueError: If the ending is another, or no library that writes such
+      files is installed.
+    OSError: If the file cannot be written.
+  """
+  options = {} if ending(path) == '.png' else {'fps': _FRAMES_PER_S}
+  imageio = _import_imageio(path, otherwise)
+  with (
+    _file_that_becomes(path) as partial,
+    imageio.get_writer(partial, **options) as writer,
+  ):
+    for frame in frames:
+      writer.append_data(frame)
+  return path
+
+
+def ending(path: str) -> str:
+  """Returns a path's ending, in small letters.
+
+  Raises:
+    ValueError: If it is none of `ENDINGS`.
+  """
+  found = os.path.splitext(path)[1].lower()
+  if found not in ENDINGS:
+    raise ValueError(
+      f'{path!r} must end in one of {", ".join(ENDINGS)}, which name the '
+      'format.'
+    )
+  return found
+
+
+def _import_imageio(path: str, otherwise: str):
   try:
     import imageio.v2 as imageio
+
+    if ending(path) == '.mp4':
+      import imageio_ffmpeg  # noqa: F401  Imageio's way to MP4.
   except ImportError as error:
+    what = error.name or 'imageio'
     raise ValueError(
-      'videos need imageio; install it with: pip install "awopt-agent[video]",'
-      ' or pass --videos 0.'
+      f'videos need {what.partition(".")[0]}; {_INSTALL}{otherwise}.'
     ) from error
-  os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-  frames = []
-  for _ in range(episodes):
-    frames.extend(_film_episode(env, act))
-  imageio.mimwrite(path, frames, fps=_FRAMES_PER_S)
-  return path
+  return imageio
+
+
+@contextlib.contextmanager
+def _file_that_becomes(path: str) -> Iterator[str]:
+  """Yields a path of the same ending, and renames it when all is well."""
+  folder = os.path.dirname(os.path.abspath(path))
+  try:
+    os.makedirs(folder, exist_ok=True)
+    hidden = tempfile.TemporaryDirectory(prefix='.partial-', dir=folder)
+  except OSError as error:
+    raise OSError(
+      f'cannot write {path}: {error.strerror}; choose a folder that can be '
+      'written.'
+    ) from error
+  with hidden:
+    partial = os.path.join(hidden.name, os.path.basename(path))
+    yield partial
+    os.replace(partial, path)
 
 
 def _film_episode(env, act) -> list[np.ndarray]:
@@ -55,4 +131,4 @@ def _film_episode(env, act) -> list[np.ndarray]:
   while not step.is_last():
     step = env.step(act(step.observation))
     frames.append(env.render())
-  return frames + [frames[-1]] * _HELD_FRAMES
+  return frames + [frames[-1]] * HELD_FRAMES

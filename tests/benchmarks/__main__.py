@@ -20,6 +20,7 @@ from awopt_agent import (
 )
 from awopt_agent.train import config as config_lib
 from awopt_agent.train import loop
+from tests.benchmarks import environments
 
 _REPEATS = 5
 _OUT = 'bench.jsonl'
@@ -37,24 +38,7 @@ def _median_s(run: Callable[[], object], calls: int) -> float:
   return float(np.median(seconds))
 
 
-def _environment(env) -> Iterator[tuple[str, float, str]]:
-  rng = np.random.default_rng(0)
-
-  def step():
-    env.step(
-      {
-        'world_vector': rng.uniform(-1, 1, 3).astype(np.float32),
-        'yaw': rng.uniform(-1, 1, 1).astype(np.float32),
-        'gripper': rng.integers(0, 2, dtype=np.int32),
-        'terminate': np.int32(0),
-      }
-    )
-
-  rate = 1 / _median_s(step, 200)
-  yield 'green_bowl, state: steps, resets included', rate, 'steps/s'
-
-
-def _policies(agent) -> Iterator[tuple[str, float, str]]:
+def _policies(agent) -> Iterator[environments.Row]:
   for batch in (1, 16):
     observation = tensor_spec.sample_spec_nest(
       agent.time_step_spec.observation, outer_dims=[batch], seed=0
@@ -63,10 +47,10 @@ def _policies(agent) -> Iterator[tuple[str, float, str]]:
     for kind, policy in agent.policies.items():
       act = tf.function(policy.action, autograph=False)
       seconds = _median_s(lambda act=act, step=step: act(step), 50)
-      yield f'{kind}: action, batch {batch}', 1e3 * seconds, 'ms'
+      yield f'{kind}: action, batch {batch}', 1e3 * seconds, 'ms', None
 
 
-def _learner(agent, batch_size: int) -> Iterator[tuple[str, float, str]]:
+def _learner(agent, batch_size: int) -> Iterator[environments.Row]:
   experience = tensor_spec.sample_spec_nest(
     agent.training_data_spec,
     outer_dims=[batch_size, agent.train_sequence_length],
@@ -74,7 +58,7 @@ def _learner(agent, batch_size: int) -> Iterator[tuple[str, float, str]]:
   )
   train = tf.function(agent.train, autograph=False)
   seconds = _median_s(lambda: train(experience), 50)
-  yield f'learner step, batch {batch_size}', 1e3 * seconds, 'ms'
+  yield f'learner step, batch {batch_size}', 1e3 * seconds, 'ms', None
 
 
 def main() -> None:
@@ -85,15 +69,19 @@ def main() -> None:
     tensor_spec.from_spec(env.time_step_spec()),
     tensor_spec.from_spec(env.action_spec()),
   )
-  with open(_OUT, 'w', encoding='utf-8') as file:
-    for name, value, unit in itertools.chain(
-      _environment(env), _policies(agent), _learner(agent, batch_size)
-    ):
-      print(f'{name:<45} {value:10.2f} {unit}', flush=True)
-      record = {'name': name, 'value': round(value, 3), 'unit': unit}
-      record |= {'reference': None, 'ratio': None}
-      file.write(json.dumps(record) + '\n')
   env.close()
+  values: dict[str, float] = {}
+  with open(_OUT, 'w', encoding='utf-8') as file:
+    for name, value, unit, reference in itertools.chain(
+      environments.measure(), _policies(agent), _learner(agent, batch_size)
+    ):
+      values.setdefault(name, value)
+      ratio = value / values[reference] if reference else None
+      beside = f'{ratio:8.1f} x {reference}' if reference else ''
+      print(f'{name:<58} {value:9.2f} {unit:<10} {beside}', flush=True)
+      record = {'name': name, 'value': round(value, 3), 'unit': unit}
+      record |= {'reference': reference, 'ratio': ratio and round(ratio, 3)}
+      file.write(json.dumps(record) + '\n')
 
 
 if __name__ == '__main__':

@@ -55,6 +55,18 @@ def test_inspects_what_it_recorded(run, tmp_path):
   assert 'action/world_vector         [3]           float32' in out
 
 
+def test_plays_what_it_recorded_and_the_same_episode_live(run, tmp_path):
+  pytest.importorskip('imageio')
+  folder, path = tmp_path / 'some_demos', str(tmp_path / 'new' / 'a.gif')
+  _record(run, folder)
+  for more in ['--demos', str(folder)], ['--noise', '0']:
+    code, out, err = run('play', '--out', path, '--episodes', '1', *more)
+    assert (code, err) == (0, '')
+    assert out.startswith(f'{path}: ')
+    assert out.endswith(' 1 of 1 succeeded\n')
+    assert os.path.getsize(path) > 1000
+
+
 def test_keeps_failures_when_asked(run, tmp_path):
   folder = tmp_path / 'bad_demos'
   code, out, _ = _record(run, folder, '--noise', '5', '--all')
@@ -81,6 +93,11 @@ def test_the_seed_decides_every_byte(run, tmp_path):
     (['record', '--out', '{}/x', '--noise', '-1'], 'noise is a standard'),
     (['record', '--out', '{}/file/x'], 'cannot write to {}/file/x: '),
     (['record', '--out', '{}/x', '--noise', '9'], 'the expert succeeded in'),
+    (['play', '--out', '{}/a.avi'], "'{}/a.avi' must end in one of"),
+    (['play', '--out', '{}/a.gif', '--task', 'fly'], "unknown task 'fly'"),
+    (['play', '--out', '{}/a.gif', '--demos', '{}/b'], 'no folder {}/b'),
+    (['play', '--out', '{}/a.gif', '--policy', '{}/b'], '{}/b is no folder'),
+    (['play', '--out', '{}/file/a.gif'], 'cannot write {}/file/a.gif: '),
     (['inspect', '{}/nothing'], 'no folder {}/nothing'),
     (['inspect', '{}'], 'the folder {} holds no TFDS data set'),
     (['inspect', 'green_bowl_demos', '--split', 'tset'], "no split 'tset'"),
@@ -108,6 +125,9 @@ def test_what_cannot_be_done_is_one_line(run, tmp_path, arguments, named):
     ['record', '--out', 'x', '--episodes', '0'],
     ['record', '--out', 'x', '--seed', '-1'],
     ['record', '--out', 'x', '--keep', 'x'],
+    ['play'],
+    ['play', '--out', 'x.gif', '--episodes', '0'],
+    ['play', '--out', 'x.gif', '--random', '--demos', 'x'],
   ],
 )
 def test_bad_usage_is_one_line_and_code_2(run, arguments):

@@ -1,0 +1,49 @@
+"""A run of `awopt-demos record`: a scripted expert fills a data set."""
+
+import contextlib
+
+import numpy as np
+
+from awopt_agent import envs
+from awopt_agent.demos import recorder, writer
+from awopt_agent.envs import experts
+
+__all__ = ['expert_config', 'record']
+
+
+def expert_config(flags) -> experts.ExpertConfig:
+  """Returns what --noise and --bias_m ask for; the rest is the default.
+
+  Raises:
+    ValueError: If one is negative.
+  """
+  given = {'noise': flags.noise, 'bias_m': flags.bias_m}
+  return experts.ExpertConfig(
+    **{name: value for name, value in given.items() if value is not None}
+  )
+
+
+def record(flags) -> str:
+  """Records the expert of a task.
+
+  Args:
+    flags: Of `awopt-demos record`.
+
+  Returns:
+    The line that says what was recorded.
+
+  Raises:
+    ValueError, OSError: With one line for the user.
+  """
+  writer.check_target(flags.out)
+  config = expert_config(flags)
+  with contextlib.closing(envs.make(flags.task, seed=flags.seed)) as env:
+    expert = experts.make_expert(env, config, np.random.default_rng(flags.seed))
+    recording = recorder.Recorder(env, expert, keep_failures=flags.all)
+    path = writer.write_episodes(
+      recorder.show_progress(recording.record(flags.episodes), flags.episodes),
+      flags.out,
+      time_step_spec=env.time_step_spec(),
+      action_spec=env.action_spec(),
+    )
+  return f'{path}: {recording.counts}'
