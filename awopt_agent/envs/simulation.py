@@ -91,10 +91,12 @@ class Simulation:
     self.client.setTimeStep(1.0 / self.physics_hz)
     self.client.setGravity(0, 0, -9.81)
     # Without deterministic pairs an episode depends on the one before it,
-    # even after a restored state.
+    # even after a restored state. The share of an overlap that a step mends
+    # (.2 by default): an arm pressed things 4 cm into the table, now 1.5 cm.
     self.client.setPhysicsEngineParameter(
       numSolverIterations=solver_iterations,
       deterministicOverlappingPairs=1,
+      contactERP=0.8,
     )
 
   def step(self, count: int) -> None:

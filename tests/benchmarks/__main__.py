@@ -14,10 +14,7 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
 from awopt_agent import agent as agent_lib
-from awopt_agent import (
-  envs,
-  quiet,  # noqa: F401  Before TensorFlow.
-)
+from awopt_agent import envs
 from awopt_agent.train import config as config_lib
 from awopt_agent.train import loop
 from tests.benchmarks import environments

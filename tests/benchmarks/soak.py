@@ -11,10 +11,7 @@ import time
 
 import numpy as np
 
-from awopt_agent import (
-  envs,
-  quiet,  # noqa: F401  Before TensorFlow.
-)
+from awopt_agent import envs
 from awopt_agent.envs import experts
 from tests.benchmarks import environments
 
@@ -26,7 +23,9 @@ _FINGERS = {'kuka': ((8, 9, 10), (11, 12, 13)), 'panda': ((9,), (10,))}
 
 
 def _memory_mb() -> float:
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+  """Returns what is resident now, not the peak."""
+  with open('/proc/self/statm', encoding='utf-8') as file:
+    return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
 def _is_lifted(env, thing, robot: str) -> bool:
@@ -44,7 +43,8 @@ def _check_step(env, step) -> None:
     assert np.all(np.isfinite(value)), f'{name} is {value}'
   for thing in env.task.in_play:
     height = env._simulation.pose(thing.body)[0][2]
-    assert -0.02 < height < 2.0, f'{thing.name} is at {height} m'
+    # Pressed by the arm, a thing may sink a little into the table.
+    assert -0.01 < height < 2.0, f'{thing.name} is at {height} m'
 
 
 def _check_end(env, step, robot: str) -> None:
