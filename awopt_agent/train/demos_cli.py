@@ -17,6 +17,9 @@ def _parse(arguments):
   play = verbs.add_parser('play', help='film episodes, whoever acts')
   _add_play_flags(play)
   for verb in (record, play):
+    verb.add_argument('--robot', help='kuka or panda')
+    verb.add_argument('--world', help='sim or real')
+    verb.add_argument('--observation', help='state, image or both')
     verb.add_argument('--seed', type=int, default=0)
     verb.add_argument('--noise', type=float, help='sigma, in action units')
     verb.add_argument('--bias_m', type=float, help='sigma of the aim, metres')
@@ -40,9 +43,6 @@ def _add_play_flags(play) -> None:
   play.add_argument('--policy_kind', default='cem_with_candidate')
   play.add_argument('--split', default='train', help='of --demos')
   play.add_argument('--task', action='append', help="repeatable, or 'all'")
-  play.add_argument('--robot', help='kuka or panda')
-  play.add_argument('--world', help='sim or real')
-  play.add_argument('--observation', help='state, image or both')
   play.add_argument('--episodes', type=int, help='to film or, for a .png, try')
 
 

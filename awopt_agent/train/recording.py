@@ -10,6 +10,9 @@ from awopt_agent.envs import experts
 
 __all__ = ['expert_config', 'record']
 
+# Flags of what `envs.make` takes; those that are not given are its defaults.
+_KIND = ('robot', 'world', 'observation')
+
 
 def expert_config(flags) -> experts.ExpertConfig:
   """Returns what --noise and --bias_m ask for; the rest is the default.
@@ -37,7 +40,11 @@ def record(flags) -> str:
   """
   writer.check_target(flags.out)
   config = expert_config(flags)
-  with contextlib.closing(envs.make(flags.task, seed=flags.seed)) as env:
+  kind = {name: getattr(flags, name) for name in _KIND}
+  kind = {name: value for name, value in kind.items() if value is not None}
+  with contextlib.closing(
+    envs.make(flags.task, seed=flags.seed, **kind)
+  ) as env:
     expert = experts.make_expert(env, config, np.random.default_rng(flags.seed))
     recording = recorder.Recorder(env, expert, keep_failures=flags.all)
     path = writer.write_episodes(

@@ -78,11 +78,17 @@ def _task(task: str, observation: str, world: str = 'sim') -> Iterator[Row]:
   for _ in range(_STEPS):
     env.step(random_action(rng))
   seconds = time.process_time() - start
-  yield f'{name}: steps, resets included', _STEPS / seconds, 'steps/s', (
-    _REFERENCE
+  yield (
+    f'{name}: steps, resets included',
+    _STEPS / seconds,
+    'steps/s',
+    (_REFERENCE),
   )
-  yield f'{name}: physics', physics['substeps'] / seconds, 'steps/s', (
-    'KukaDiverseObjectEnv: physics'
+  yield (
+    f'{name}: physics',
+    physics['substeps'] / seconds,
+    'steps/s',
+    ('KukaDiverseObjectEnv: physics'),
   )
   yield f'{name}: physics', 1e3 * physics['seconds'] / _STEPS, 'ms/step', None
   if rendering['calls']:
@@ -152,8 +158,11 @@ def _processes() -> Iterator[Row]:
   for env in batches.values():
     env.close()
   for count, found in rates.items():
-    yield f'{name} {count} processes', float(np.median(found)), 'steps/s', (
-      None if count == 1 else f'{name} 1 processes'
+    yield (
+      f'{name} {count} processes',
+      float(np.median(found)),
+      'steps/s',
+      (None if count == 1 else f'{name} 1 processes'),
     )
 
 

@@ -13,6 +13,13 @@ from awopt_agent.demos import reader, statistics, writer
 from tests.demos import fakes
 
 ROOT = pathlib.Path(__file__).parents[2]
+# The sets in data/, and how many episodes they hold.
+OWN_SETS = {
+  'compostables_demos': 20,
+  'green_bowl_demos': 120,
+  'indiscriminate_grasping_trials': 20,
+  'middle_bin_demos': 20,
+}
 BRIDGE = ROOT.parent / 'shared' / 'data' / 'bridge_dataset'
 needs_bridge = pytest.mark.skipif(
   not BRIDGE.is_dir(), reason='the real data set is not on this machine'
@@ -200,22 +207,31 @@ def test_a_real_set_that_does_not_fit_is_refused_by_its_fields():
     next(episodes)
 
 
-def test_own_demonstrations_are_what_their_readme_says():
-  text = (ROOT / 'data' / 'green_bowl_demos' / 'README.md').read_text()
-  episodes = list(reader.read_episodes('green_bowl_demos'))
-  assert statistics.describe(statistics.summarize(episodes)) in text
-  assert len(episodes) == 120
-  assert all(episode.success and episode.is_terminal for episode in episodes)
+@pytest.mark.parametrize('name, episodes', OWN_SETS.items())
+def test_own_sets_are_what_their_readme_says(name, episodes):
+  text = (ROOT / 'data' / name / 'README.md').read_text()
+  found = list(reader.read_episodes(name))
+  assert statistics.describe(statistics.summarize(found)) in text
+  assert len(found) == episodes
+  assert all(episode.is_terminal for episode in found)
+  if name.endswith('_demos'):
+    assert all(episode.success for episode in found)
   # No episode twice.
   starts = collections.Counter(
-    episode.observation['objects'][0].tobytes() for episode in episodes
+    episode.observation['objects'][0].tobytes() for episode in found
   )
   assert max(starts.values()) == 1
 
 
-def test_own_demonstrations_stay_small():
-  files = (ROOT / 'data' / 'green_bowl_demos').rglob('*')
+def test_own_sets_stay_small():
+  files = (ROOT / 'data').rglob('*')
   assert sum(file.stat().st_size for file in files if file.is_file()) < 2e6
+
+
+def test_a_set_stands_beside_a_builder_of_its_name():
+  for folder in (ROOT / 'data').iterdir():
+    assert folder.name in OWN_SETS
+    assert (folder / f'{folder.name}_dataset_builder.py').is_file()
 
 
 _LOAD = """

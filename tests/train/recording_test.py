@@ -17,6 +17,9 @@ def _flags(tmp_path, **changes):
     'noise': None,
     'bias_m': None,
     'all': False,
+    'robot': None,
+    'world': None,
+    'observation': None,
   }
   return argparse.Namespace(**{**flags, **changes})
 
@@ -54,3 +57,20 @@ def test_the_seed_chooses_the_episodes(tmp_path):
     starts.append(episode.observation['objects'][0])
   np.testing.assert_array_equal(starts[0], starts[1])
   assert not np.allclose(starts[0], starts[2])
+
+
+def test_robot_world_and_observation_are_as_asked_for(tmp_path):
+  recording.record(
+    _flags(
+      tmp_path,
+      task='middle_bin',
+      robot='panda',
+      world='real',
+      observation='image',
+      all=True,
+    )
+  )
+  episode = next(iter(reader.read_episodes(str(tmp_path / 'some_demos'))))
+  assert set(episode.observation) == {'image', 'gripper_status', 'steps_left'}
+  assert episode.observation['image'].dtype == np.uint8
+  assert episode.observation['image'].shape[1:] == (64, 64, 3)
