@@ -8,7 +8,9 @@ import tensorflow_datasets as tfds
 __all__ = ['RecordedBuilder']
 
 
-class RecordedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class RecordedBuilder(  # type: ignore[call-arg]  # TFDS has no types.
+  tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
   """Reads a recorded set in the folder, named after its version, beside it.
 
   A subclass stands in `<set>/<set>_dataset_builder.py`, and has a `VERSION`, a

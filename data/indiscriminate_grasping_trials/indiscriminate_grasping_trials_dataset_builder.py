@@ -6,7 +6,7 @@ from awopt_agent.demos import recorded
 
 
 class Builder(recorded.RecordedBuilder):
-  """Trials of a poor expert at lifting any of six objects from a bin, its failures included."""
+  """A poor expert's trials at lifting any of six objects from a bin."""
 
   VERSION = tfds.core.Version('1.0.0')
   RELEASE_NOTES = {'1.0.0': 'First recording.'}
