@@ -205,6 +205,7 @@ class AwOptAgent(tf_agent.TFAgent):
     self._critic_config = critic or CriticConfig()
     self._actor_config = actor or ActorConfig()
     self._target_cem = target_cem or cem.CemConfig()
+    self._act_with_target = act_with_target
     policy_cem = policy_cem or cem.CemConfig()
     if train_step_counter is None:
       train_step_counter = tf.Variable(0, dtype=tf.int64, name='train_step')
@@ -226,7 +227,7 @@ class AwOptAgent(tf_agent.TFAgent):
     self._practice_rng = tf.random.Generator.from_seed(seed + 1_000_003)
 
     specs = time_step_spec, action_spec
-    acting_critic = self._target if act_with_target else self._critic
+    acting_critic = self._acting_critic()
     self.actor_policy = actor_policy.ActorPolicy(*specs, actor=self._actor)
     self.cem_policy = cem_policy.CemPolicy(
       *specs, critic=acting_critic, config=policy_cem
@@ -268,6 +269,33 @@ class AwOptAgent(tf_agent.TFAgent):
       'cem': self.cem_policy,
       'cem_with_candidate': self.cem_with_candidate_policy,
     }
+
+  def q_value(self, observation: Any, action: Any) -> tf.Tensor:
+    """Values actions by the critic that the CEM policies maximise.
+
+    Args:
+      observation: Nest of `[B, ...]`.
+      action: Nest of `[B, ...]`, as the environment takes it.
+
+    Returns:
+      `[B]` float32, return units.
+
+    Raises:
+      ValueError: If the batch sizes differ, or the action lacks a part.
+    """
+    critic = self._acting_critic()
+    features, vectors = critic.encode(observation), self._codec.encode(action)
+    # A batch of one would be broadcast to any other.
+    if not features.shape[:1].is_compatible_with(vectors.shape[:-1]):
+      raise ValueError(
+        'observation and action must have the same batch size, got '
+        f'{features.shape[:1]} and {vectors.shape[:-1]}; pass one action for '
+        'each observation.'
+      )
+    return self._value(critic.score(features, vectors[:, tf.newaxis]))[:, 0]
+
+  def _acting_critic(self) -> networks.Critic:
+    return self._target if self._act_with_target else self._critic
 
   def _initialize(self):
     _copy(self._critic, self._target)

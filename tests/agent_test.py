@@ -646,6 +646,54 @@ def test_policies_follow_the_weights_of_the_acting_critic(
     np.testing.assert_array_equal(action, [[slope]])
 
 
+def q_values(agent, x, move):
+  """Returns the values `[B]` of moves `[B]` at observations `[B]`."""
+  x, move = (tf.constant([values], tf.float32) for values in (x, move))
+  return agent.q_value({'x': tf.transpose(x)}, {'move': tf.transpose(move)})
+
+
+def test_a_value_is_what_the_critic_gives_the_encoded_action():
+  agent = fakes.make_agent(
+    {'move': tensor_spec.BoundedTensorSpec([1], tf.float32, 0.0, 4.0)},
+    critic_network=lambda *_, name, **__: fakes.LinearCritic(
+      bias=1.0, slope=2.0, x_slope=10.0, name=name
+    ),
+    critic=PLAIN,
+  )
+  values = q_values(agent, [0.1, -0.2], [3.0, 0.0])
+  # Moves 3 and 0 of [0, 4] are .5 and -1 of [-1, 1]: 1 + 2 * .5 + 10 * .1 and
+  # 1 - 2 * 1 - 10 * .2.
+  np.testing.assert_allclose(values, [3.0, -3.0], rtol=1e-6)
+  assert values.dtype == tf.float32
+
+
+def test_a_value_under_cross_entropy_is_the_sigmoid_of_the_score():
+  hand = by_hand(critic=agent_lib.CriticConfig(loss='cross_entropy'))
+  hand.critic.set(slope=np.log(3))
+  # 3 / (3 + 1), and 1 / (1 + 3).
+  values = q_values(hand.agent, [0, 0], [1, -1])
+  np.testing.assert_allclose(values, [0.75, 0.25], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ('act_with_target', 'value'), [(True, 2.0), (False, 1.0)]
+)
+def test_a_value_is_the_acting_critics(act_with_target, value):
+  hand = by_hand(act_with_target=act_with_target)
+  hand.critic.set(bias=1)
+  hand.target.set(bias=2)
+  hand.lagged.set(bias=3)
+  np.testing.assert_array_equal(q_values(hand.agent, [0], [0]), [value])
+
+
+def test_a_value_needs_one_action_for_each_observation():
+  hand = by_hand()
+  with pytest.raises(ValueError, match=r'got \(2,\) and \(1,\); pass one'):
+    q_values(hand.agent, [0, 0], [1])
+  with pytest.raises(ValueError, match=r'got \(2,\) and \(\); pass one'):
+    hand.agent.q_value({'x': tf.zeros([2, 1])}, {'move': tf.zeros([1])})
+
+
 def test_practice_reports_the_learners_step():
   agent = fakes.make_agent()
   train_steps(agent, range(2))

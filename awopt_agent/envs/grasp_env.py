@@ -58,6 +58,7 @@ class GraspEnv(py_environment.PyEnvironment):
     task: The task.
     step_length_m: Displacement along an axis for an action of 1, metres.
     step_yaw_rad: Turn for an action of 1, radians.
+    workspace: Where the gripper may go.
 
   The episode is a function of `seed`, the number of episodes begun before it,
   its world and the actions.
@@ -108,7 +109,7 @@ class GraspEnv(py_environment.PyEnvironment):
     self._max_steps = max_steps
     self.step_length_m = step_length_m
     self.step_yaw_rad = step_yaw_rad
-    self._workspace = workspace or robots.Workspace()
+    self.workspace = workspace or robots.Workspace()
     self._world = where or world_lib.World()
     self._simulation = simulation_lib.Simulation()
     try:
@@ -124,8 +125,8 @@ class GraspEnv(py_environment.PyEnvironment):
     simulation = self._simulation
     self._table = scenes.make_table(simulation, self._world.texture)
     self.task = task(simulation, self._world)
-    self._robot = robot(simulation, self._workspace)
-    parts = (simulation, self._robot, self._workspace)
+    self._robot = robot(simulation, self.workspace)
+    parts = (simulation, self._robot, self.workspace)
     self._state = sensors.StateSensor(*parts, self.task)
     self._image = (
       None if observation == 'state' else sensors.ImageSensor(*parts)
@@ -250,8 +251,8 @@ class GraspEnv(py_environment.PyEnvironment):
     self._simulation.step(substeps - late)
 
   def _start_position(self, rng: np.random.Generator) -> np.ndarray:
-    low, high = self._workspace.low_m, self._workspace.high_m
-    center = self._workspace.center_m
+    low, high = self.workspace.low_m, self.workspace.high_m
+    center = self.workspace.center_m
     x, y = rng.uniform(-0.05, 0.05, 2)
     return np.array(
       [center[0] + x, center[1] + y, low[2] + 0.45 * (high[2] - low[2])]

@@ -21,7 +21,7 @@ _TRIES = 50
 _MAX_LAYOUTS = 50
 _WALL_M = 0.006
 _TILES = 3  # Of a texture, along each side of the table.
-# At rest: 1 mm/s moves nothing by a millimetre in an episode's second.
+# Slower than this a thing counts as at rest, and is put to sleep.
 _REST_M_PER_S = 0.005
 _CONTACT_SUBSTEPS = 4
 _SETTLE_SUBSTEPS = 15

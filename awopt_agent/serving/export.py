@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,14 @@ def export(
   """Writes `<folder>/<train_step>/`; it appears whole, or not at all.
 
   Each policy kind becomes a signature from the observation's parts to the
-  action's, by name, at any batch size. `layout` lists the files.
+  action's, by name, at any batch size. One more, `q_values`, takes the
+  observation's parts and the action's, as `action_<name>`, to the critic's
+  values `[B]`. `layout` lists the files.
 
   Args:
     agent: An `AwOptAgent`, or whatever has its `policies`, `time_step_spec`
-      and `action_spec`. The policies keep no state.
+      and `action_spec`. The policies keep no state. Without a `q_value`,
+      there is no signature for it; it has no variables but the policies'.
     folder: Parent of the versions, such as `<root_dir>/policies`.
     train_step: Learner step of the weights; names the version.
     config: Gin configuration in force.
@@ -62,8 +65,8 @@ def export(
 
   Raises:
     FileExistsError: If the version exists.
-    ValueError: If an argument does not fit the agent, or a policy's actions
-      are not finite.
+    ValueError: If an argument does not fit the agent, two names clash, or
+      actions or values are not finite.
     OSError: If the disk is full or read-only; nothing is left behind.
   """
   specs = {
@@ -73,9 +76,10 @@ def export(
     'action': parts_lib.from_spec(agent.action_spec, 'action'),
   }
   metadata = _make_metadata(agent, train_step, success, default_policy)
-  inputs = _golden_inputs(
+  observations = _golden_observations(
     specs['observation'], golden_observations, golden_count
   )
+  functions = _trace(agent, specs, default_policy)
   target = os.path.join(folder, str(metadata['train_step']))
   with (
     files.clear_disk_errors(
@@ -86,7 +90,8 @@ def export(
     files.folder_that_becomes(target, overwrite=overwrite) as partial,
   ):
     os.makedirs(os.path.join(partial, layout.EXTRA))
-    signatures = _save(agent, partial, specs, default_policy)
+    signatures = _save(agent, partial, functions)
+    inputs = _golden_inputs(signatures, specs, observations)
     pairs = golden_lib.make(signatures, inputs, golden_count)
     golden_lib.write(os.path.join(partial, layout.GOLDEN), pairs)
     _write_json(partial, layout.SPECS, _as_records(specs))
@@ -100,6 +105,12 @@ def export(
 def _make_metadata(agent, train_step, success, default_policy) -> dict:
   """Returns what `metadata.json` holds; no time, so exports can be compared."""
   kinds = sorted(agent.policies)
+  for name in (predictor.DEFAULT_SIGNATURE, predictor.Q_SIGNATURE):
+    if name in kinds:
+      raise ValueError(
+        f'a policy is named {name!r}, as a signature of every export; rename '
+        'it.'
+      )
   if default_policy not in kinds:
     raise ValueError(
       f'unknown default_policy {default_policy!r}; choose one of '
@@ -124,10 +135,10 @@ def _make_metadata(agent, train_step, success, default_policy) -> dict:
   }
 
 
-def _golden_inputs(
+def _golden_observations(
   parts: Parts, observations: Any, count: int
 ) -> dict[str, np.ndarray]:
-  """Returns candidates `[K, ...]` for golden inputs, by name."""
+  """Returns candidates `[K, ...]` by name."""
   if count < 1:
     raise ValueError(f'golden_count must be >= 1, got {count}.')
   count *= _CANDIDATES
@@ -138,18 +149,31 @@ def _golden_inputs(
   return {name: array[:count] for name, array in arrays.items()}
 
 
+def _golden_inputs(
+  signatures: Iterable[str],
+  specs: Mapping[str, Parts],
+  observations: Mapping[str, np.ndarray],
+) -> dict[str, Mapping[str, np.ndarray]]:
+  """Returns candidates by signature; actions are at random."""
+  inputs = dict.fromkeys(signatures, observations)
+  if predictor.Q_SIGNATURE in inputs:
+    parts = parts_lib.as_inputs(specs['observation'], specs['action'])
+    count = len(next(iter(observations.values())))
+    actions = golden_lib.sample(
+      parts[len(observations) :], count, _SAMPLING_SEED + 1
+    )
+    inputs[predictor.Q_SIGNATURE] = {**observations, **actions}
+  return inputs
+
+
 def _save(
-  agent, folder: str, specs: Mapping[str, Parts], default_policy: str
+  agent, folder: str, functions: Mapping[str, Any]
 ) -> dict[str, predictor.ArrayFunction]:
   """Writes the SavedModel; returns its functions as they are in memory.
 
   A `PolicySaver` export holds types of TensorFlow Probability, and does not
   load without it. A module of our own, with plain tensors in and out, does.
   """
-  functions = {
-    kind: _trace(policy, specs) for kind, policy in agent.policies.items()
-  }
-  functions[predictor.DEFAULT_SIGNATURE] = functions[default_policy]
   module = tf.Module()
   variables = {
     variable.ref(): variable
@@ -158,15 +182,29 @@ def _save(
   }
   module.policy_variables = list(variables.values())
   with _without_notices():
-    tf.saved_model.save(module, folder, signatures=functions)
+    tf.saved_model.save(module, folder, signatures=dict(functions))
   return {
     name: predictor.as_array_function(function)
     for name, function in functions.items()
   }
 
 
-def _trace(policy, specs: Mapping[str, Parts]):
-  """Returns a policy as a function from parts to parts, any batch size."""
+def _trace(
+  agent, specs: Mapping[str, Parts], default_policy: str
+) -> dict[str, Any]:
+  """Returns the functions by signature, each for any batch size."""
+  functions = {
+    kind: _trace_policy(policy, specs)
+    for kind, policy in agent.policies.items()
+  }
+  functions[predictor.DEFAULT_SIGNATURE] = functions[default_policy]
+  if hasattr(agent, 'q_value'):
+    functions[predictor.Q_SIGNATURE] = _trace_q_value(agent, specs)
+  return functions
+
+
+def _trace_policy(policy, specs: Mapping[str, Parts]):
+  """Returns a policy as a function from parts to parts."""
   observation_spec = policy.time_step_spec.observation
   inputs, outputs = (
     [part.name for part in specs[side]] for side in ('observation', 'action')
@@ -180,12 +218,29 @@ def _trace(policy, specs: Mapping[str, Parts]):
     step = policy.action(_first_step(policy.time_step_spec, observation))
     return dict(zip(outputs, tf.nest.flatten(step.action), strict=True))
 
-  return act.get_concrete_function(
-    **{
-      part.name: tf.TensorSpec([None, *part.shape], part.dtype, part.name)
-      for part in specs['observation']
-    }
-  )
+  return act.get_concrete_function(**_tensor_specs(specs['observation']))
+
+
+def _trace_q_value(agent, specs: Mapping[str, Parts]):
+  """Returns the critic as a function from parts to values `[B]`."""
+  parts = parts_lib.as_inputs(specs['observation'], specs['action'])
+  nests = agent.time_step_spec.observation, agent.action_spec
+
+  @tf.function(autograph=False)
+  def value(**values):
+    observation, action = tf.nest.pack_sequence_as(
+      nests, [values[part.name] for part in parts]
+    )
+    return {predictor.Q_SIGNATURE: agent.q_value(observation, action)}
+
+  return value.get_concrete_function(**_tensor_specs(parts))
+
+
+def _tensor_specs(parts: Parts) -> dict[str, tf.TensorSpec]:
+  return {
+    part.name: tf.TensorSpec([None, *part.shape], part.dtype, part.name)
+    for part in parts
+  }
 
 
 def _first_step(time_step_spec, observation) -> ts.TimeStep:

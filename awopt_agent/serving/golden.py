@@ -37,7 +37,7 @@ def sample(
 
 def make(
   functions: Mapping[str, Callable[[Arrays], Arrays]],
-  inputs: Arrays,
+  inputs: Mapping[str, Arrays],
   count: int,
 ) -> dict[str, Golden]:
   """Asks each function for its answers.
@@ -48,8 +48,8 @@ def make(
 
   Args:
     functions: By signature, from inputs to outputs `[K, ...]` by name.
-    inputs: Candidates `[K, ...]` by name.
-    count: Rows to keep, at most.
+    inputs: By signature, candidates `[K, ...]` by name.
+    count: Rows to keep of each signature's, at most.
 
   Returns:
     Golden pairs by signature.
@@ -57,24 +57,9 @@ def make(
   Raises:
     ValueError: If an answer is not finite.
   """
-  answers = {name: call(inputs) for name, call in functions.items()}
-  for name, outputs in answers.items():
-    if not all(np.all(np.isfinite(value)) for value in outputs.values()):
-      raise ValueError(
-        f'policy {name!r} gives actions that are not finite; export an '
-        'earlier checkpoint, whose weights are.'
-      )
-  nudged = {name: _nudge(value) for name, value in inputs.items()}
-  moved = np.max(
-    [
-      _distance(answers[name], call(nudged)) for name, call in functions.items()
-    ],
-    axis=0,
-  )
-  rows = np.sort(np.argsort(moved, kind='stable')[:count])
   return {
-    name: Golden(_take(inputs, rows), _take(outputs, rows))
-    for name, outputs in answers.items()
+    name: _make_one(name, call, inputs[name], count)
+    for name, call in functions.items()
   }
 
 
@@ -124,6 +109,21 @@ def read(path: str) -> dict[str, Golden]:
       sides = pairs.setdefault(signature, {'inputs': {}, 'outputs': {}})
       sides[side][name] = file[key]
   return {signature: Golden(**sides) for signature, sides in pairs.items()}
+
+
+def _make_one(
+  name: str, call: Callable[[Arrays], Arrays], inputs: Arrays, count: int
+) -> Golden:
+  outputs = call(inputs)
+  if not all(np.all(np.isfinite(value)) for value in outputs.values()):
+    raise ValueError(
+      f'signature {name!r} gives answers that are not finite; export an '
+      'earlier checkpoint, whose weights are.'
+    )
+  nudged = {part: _nudge(value) for part, value in inputs.items()}
+  moved = _distance(outputs, call(nudged))
+  rows = np.sort(np.argsort(moved, kind='stable')[:count])
+  return Golden(_take(inputs, rows), _take(outputs, rows))
 
 
 def _sample_part(part: parts_lib.Part, count: int, rng) -> np.ndarray:

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ['Part', 'check', 'flatten', 'from_record', 'from_spec', 'pack']
+__all__ = [
+  'Part',
+  'as_inputs',
+  'check',
+  'flatten',
+  'from_record',
+  'from_spec',
+  'pack',
+]
 
 
 class Part(NamedTuple):
@@ -74,6 +82,34 @@ def from_spec(spec: Any, bare_name: str) -> list[Part]:
         'SavedModel; rename one of them.'
       )
   return parts
+
+
+def as_inputs(
+  observation: Sequence[Part], action: Sequence[Part]
+) -> tuple[Part, ...]:
+  """Names the parts of an observation and an action for one signature.
+
+  Both may have a part `gripper`; the action's becomes `action_gripper`.
+
+  Args:
+    observation: Its parts, which keep their names.
+    action: Its parts.
+
+  Returns:
+    The observation's parts, then the action's.
+
+  Raises:
+    ValueError: If two of them would have the same name.
+  """
+  renamed = [part._replace(name=f'action_{part.name}') for part in action]
+  taken = {part.name for part in observation}
+  for part in renamed:
+    if part.name in taken:
+      raise ValueError(
+        'a part of the observation spec and one of the action spec would both '
+        f'be named {part.name!r} in a SavedModel; rename one of them.'
+      )
+  return (*observation, *renamed)
 
 
 def flatten(parts: Sequence[Part], nest: Any, what: str) -> dict[str, Any]:

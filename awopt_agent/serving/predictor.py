@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from awopt_agent.serving import parts as parts_lib
 
 __all__ = [
   'DEFAULT_SIGNATURE',
+  'Q_SIGNATURE',
   'ArrayFunction',
   'Predictor',
   'as_array_function',
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 DEFAULT_SIGNATURE = 'serving_default'
+# Of the signature, and of its only output.
+Q_SIGNATURE = 'q_values'
 ArrayFunction = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
@@ -57,6 +60,11 @@ class Predictor:
         f'{", ".join(known)}.'
       )
     self._call = as_array_function(model.signatures[policy])
+    self._q_call = (
+      as_array_function(model.signatures[Q_SIGNATURE])
+      if Q_SIGNATURE in model.signatures
+      else None
+    )
 
   @property
   def metadata(self) -> dict[str, Any]:
@@ -73,6 +81,11 @@ class Predictor:
     """The parts that `predict` returns, without batch dimension."""
     return self._action_parts
 
+  @property
+  def has_q_value(self) -> bool:
+    """Whether the export has what `q_value` needs; older ones have not."""
+    return self._q_call is not None
+
   def predict(self, observation: Any) -> Any:
     """Chooses the action for an observation, or for each of a batch.
 
@@ -88,16 +101,57 @@ class Predictor:
       ValueError: If the observation does not fit the spec or is not finite;
         the message names the part.
     """
-    values = parts_lib.flatten(
+    arrays, batched = _as_arrays(
       self._observation_parts, observation, 'observation'
-    )
-    arrays, batched = parts_lib.check(
-      self._observation_parts, values, 'observation'
     )
     actions = self._call(arrays)
     if not batched:
       actions = {name: value[0] for name, value in actions.items()}
     return parts_lib.pack(self._action_parts, actions)
+
+  def q_value(self, observation: Any, action: Any) -> float | np.ndarray:
+    """Values an action, by the critic that the CEM policies maximise.
+
+    Args:
+      observation: As `predict` takes it.
+      action: As `predict` returns it, or a dict by the parts' names; with a
+        batch dimension if the observation has one.
+
+    Returns:
+      The value in return units, or float32 `[B]`.
+
+    Raises:
+      ValueError: If observation or action does not fit its spec or is not
+        finite, which names the part; if their batch sizes differ; or if the
+        export has no values.
+    """
+    if self._q_call is None:
+      raise ValueError(
+        f'{self.folder} has no signature {Q_SIGNATURE!r}, as exports of '
+        'earlier versions; export the policy again.'
+      )
+    arrays, batched = self._as_q_inputs(observation, action)
+    values = self._q_call(arrays)[Q_SIGNATURE]
+    return values if batched else float(values[0])
+
+  def _as_q_inputs(
+    self, observation: Any, action: Any
+  ) -> tuple[dict[str, np.ndarray], bool]:
+    """Returns the inputs by name, and whether there was a batch dimension."""
+    seen, batched = _as_arrays(
+      self._observation_parts, observation, 'observation'
+    )
+    done, also_batched = _as_arrays(self._action_parts, action, 'action')
+    sizes = _outer_shape(seen, batched), _outer_shape(done, also_batched)
+    if sizes[0] != sizes[1]:
+      raise ValueError(
+        'observation and action differ in their batch dimensions '
+        f'({sizes[0]} and {sizes[1]}); pass one action for each observation.'
+      )
+    parts = parts_lib.as_inputs(self._observation_parts, self._action_parts)
+    arrays = [*seen.values(), *done.values()]
+    names = [part.name for part in parts]
+    return dict(zip(names, arrays, strict=True)), batched
 
 
 def load(folder: str) -> Any:
@@ -134,6 +188,17 @@ def as_array_function(signature: Callable[..., Mapping]) -> ArrayFunction:
     return {name: value.numpy() for name, value in signature(**tensors).items()}
 
   return call
+
+
+def _as_arrays(
+  parts: Sequence[parts_lib.Part], nest: Any, what: str
+) -> tuple[dict[str, np.ndarray], bool]:
+  """Checks a nest as `parts.check` does."""
+  return parts_lib.check(parts, parts_lib.flatten(parts, nest, what), what)
+
+
+def _outer_shape(arrays: Mapping[str, np.ndarray], batched: bool) -> list[int]:
+  return [len(next(iter(arrays.values())))] if batched else []
 
 
 def _check_golden(model: Any, folder: str) -> None:

@@ -8,7 +8,7 @@ import tree
 
 from awopt_agent import structs
 from awopt_agent.demos import recorder, schema
-from awopt_agent.envs import grasp_env, robots, simulation
+from awopt_agent.envs import grasp_env, simulation
 from awopt_agent.train import captions, projection, top_view
 
 __all__ = ['Film', 'play', 'replay']
@@ -116,7 +116,7 @@ def _moves(action: Any, before: list[captions.Frame]) -> Any:
 def _arrow(env: grasp_env.GraspEnv, action: Any):
   # The state gives positions from the middle of the workspace.
   gripper_m = env.state_observation()['gripper'][:3]
-  start_m = gripper_m + robots.Workspace().center_m
+  start_m = gripper_m + env.workspace.center_m
   way_m = _ARROW_SCALE * env.step_length_m * action['world_vector']
   camera = simulation.Camera()
   return (

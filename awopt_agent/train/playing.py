@@ -54,21 +54,30 @@ class RandomActor:
 
 
 class PolicyActor:
-  """Acts by an exported policy."""
+  """Acts by an exported policy.
+
+  Attributes:
+    q: The critic's value of the last action, return units; None before the
+      first one, and for an export that has no values.
+  """
 
   def __init__(self, predictor: predictor_lib.Predictor):
     """Keeps the policy."""
     self._predictor = predictor
+    self.q: float | None = None
 
   def reset(self) -> None:
-    """Does nothing: policies keep no state."""
+    """Forgets the last action's value; policies keep no state."""
+    self.q = None
 
   def action(self, observation: Any) -> Any:
     # A person may look at more than the policy does.
     needed = {part.name for part in self._predictor.observation_spec}
-    return self._predictor.predict(
-      {name: observation[name] for name in needed & set(observation)}
-    )
+    seen = {name: observation[name] for name in needed & set(observation)}
+    action = self._predictor.predict(seen)
+    if self._predictor.has_q_value:
+      self.q = float(self._predictor.q_value(seen, action))
+    return action
 
 
 class _Tally:

@@ -29,11 +29,12 @@ def _env():
 @pytest.fixture(
   name='any_env',
   params=[
-    ('indiscriminate_grasping', 'state', 'sim', 'kuka'),
-    ('indiscriminate_grasping', 'image', 'real', 'kuka'),
+    ('indiscriminate_grasping', 'both', 'sim', 'kuka'),
+    ('indiscriminate_grasping', 'both', 'real', 'kuka'),
     ('green_bowl', 'both', 'sim', 'panda'),
-    ('middle_bin', 'state', 'real', 'panda'),
-    ('compostables', 'image', 'sim', 'kuka'),
+    ('green_bowl', 'image', 'real', 'kuka'),
+    ('middle_bin', 'both', 'real', 'panda'),
+    ('compostables', 'both', 'sim', 'kuka'),
   ],
   ids='-'.join,
 )

@@ -15,6 +15,7 @@ from awopt_agent.serving import golden, layout, predictor
 from tests.serving import fakes
 
 KINDS = ('actor', 'cem', 'cem_with_candidate')
+SIGNATURES = sorted([*KINDS, 'q_values', 'serving_default'])
 SUCCESS = {'actor': {'rate': 0.5, 'n': 4, 'low': 0.18, 'high': 0.82}}
 
 # A stranger's program: TensorFlow, and none of our libraries.
@@ -30,7 +31,8 @@ for folder in sys.argv[1:]:
   answers = {}
   for name, signature in model.signatures.items():
     for count in (1, 7):
-      rows = {key: tf.constant(x[:count]) for key, x in inputs.items()}
+      names = signature.structured_input_signature[1]
+      rows = {key: tf.constant(inputs[key][:count]) for key in names}
       for key, value in signature(**rows).items():
         answers[f'{name}/{count}/{key}'] = value.numpy()
   np.savez(folder + '/../answers.npz', **answers)
@@ -93,6 +95,15 @@ def _linear_version(linear_agent, tmp_path_factory):
   return export_lib.export(linear_agent, folder, train_step=0)
 
 
+def _store_inputs(version, observation, action):
+  """Stores what the stranger passes, by name."""
+  if not isinstance(observation, dict):
+    observation, action = {'observation': observation}, {'action': action}
+  action = {f'action_{name}': value for name, value in action.items()}
+  path = os.path.join(version, '..', 'inputs.npz')
+  np.savez(path, **observation, **action)
+
+
 def _read_json(version, name):
   return json.loads(pathlib.Path(version, name).read_text())
 
@@ -104,11 +115,12 @@ def test_a_stranger_gets_the_actions_of_the_policy_in_memory(
     version: fakes.observe(fakes.DICT_OBSERVATION, 7),
     bare_version: fakes.observe(fakes.BARE_OBSERVATION, 7),
   }
-  for folder, observation in observations.items():
-    named = observation
-    if folder == bare_version:
-      named = {'observation': observation}
-    np.savez(os.path.join(folder, '..', 'inputs.npz'), **named)
+  actions = {
+    version: fakes.draw_actions(fakes.DICT_ACTION, 7),
+    bare_version: fakes.draw_actions(fakes.BARE_ACTION, 7),
+  }
+  for folder in (version, bare_version):
+    _store_inputs(folder, observations[folder], actions[folder])
   _run(['-c', _STRANGER, version, bare_version])
   for folder, owner in ((version, agent), (bare_version, bare_agent)):
     answers = np.load(os.path.join(folder, '..', 'answers.npz'))
@@ -125,6 +137,22 @@ def test_a_stranger_gets_the_actions_of_the_policy_in_memory(
           name: answers[f'{signature}/{count}/{name}'] for name in expected
         }
         fakes.assert_same_actions(actual, expected)
+    expected = owner.q_value(observations[folder], actions[folder]).numpy()
+    for count in (1, 7):
+      actual = answers[f'q_values/{count}/q_values']
+      assert (actual.shape, actual.dtype) == ((count,), np.float32)
+      np.testing.assert_allclose(actual, expected[:count], rtol=0, atol=1e-5)
+
+
+def test_values_differ_so_that_the_test_above_tells_them_apart(agent):
+  observation = fakes.observe(fakes.DICT_OBSERVATION, 7)
+  action = fakes.draw_actions(fakes.DICT_ACTION, 7)
+  values = agent.q_value(observation, action).numpy()
+  assert np.std(values) > 0.05
+  for name, part in action.items():
+    other = {**action, name: part[::-1]}
+    moved = agent.q_value(observation, other).numpy() - values
+    assert np.max(np.abs(moved)) > 1e-2, name
 
 
 def test_the_policies_differ_so_that_the_test_above_tells_them_apart(agent):
@@ -136,9 +164,10 @@ def test_the_policies_differ_so_that_the_test_above_tells_them_apart(agent):
 
 def test_saved_model_cli_shows_and_runs_it(agent, version, tmp_path):
   shown = _cli('show', '--dir', version, '--all')
-  for name in (*KINDS, 'serving_default'):
+  for name in SIGNATURES:
     assert f"signature_def['{name}']" in shown
-  for name in (*fakes.DICT_OBSERVATION, *fakes.DICT_ACTION):
+  actions = [f'action_{name}' for name in fakes.DICT_ACTION]
+  for name in (*fakes.DICT_OBSERVATION, *fakes.DICT_ACTION, *actions):
     assert f"['{name}'] tensor_info" in shown
   assert 'shape: (-1, 2, 6)' in shown
 
@@ -186,12 +215,31 @@ def test_specs_have_names_shapes_types_and_bounds(version, bare_version):
 
 def test_golden_pairs_are_the_answers_in_memory(agent, version):
   pairs = golden.read(os.path.join(version, layout.GOLDEN))
-  assert sorted(pairs) == sorted([*KINDS, 'serving_default'])
+  assert sorted(pairs) == SIGNATURES
   for kind in KINDS:
     assert len(pairs[kind].inputs['gripper']) == 8
     fakes.assert_same_actions(
       pairs[kind].outputs, fakes.act(agent, kind, pairs[kind].inputs)
     )
+
+
+def test_golden_values_are_those_in_memory(agent, version):
+  pair = golden.read(os.path.join(version, layout.GOLDEN))['q_values']
+  action = {name: pair.inputs[f'action_{name}'] for name in fakes.DICT_ACTION}
+  observation = {name: pair.inputs[name] for name in fakes.DICT_OBSERVATION}
+  assert len(pair.inputs) == 6
+  assert all(len(part) == 8 for part in pair.inputs.values())
+  np.testing.assert_allclose(
+    pair.outputs['q_values'], agent.q_value(observation, action), atol=1e-5
+  )
+
+
+def test_an_agent_without_values_exports_its_policies(linear_version):
+  model = tf.saved_model.load(linear_version)
+  kinds = ['actor', 'cem_with_candidate', 'serving_default']
+  assert sorted(model.signatures) == kinds
+  pairs = golden.read(os.path.join(linear_version, layout.GOLDEN))
+  assert sorted(pairs) == kinds
 
 
 def test_real_observations_become_the_golden_inputs(linear_agent, tmp_path):
@@ -293,7 +341,26 @@ def test_a_parent_that_cannot_hold_folders_is_named(linear_agent, tmp_path):
 def test_refuses_weights_that_are_not_finite(tmp_path):
   agent = fakes.LinearAgent()
   agent.policies['actor'].matrix.assign(tf.fill([4, 2], np.nan))
-  with pytest.raises(ValueError, match="policy 'actor' .*not finite"):
+  with pytest.raises(ValueError, match="signature 'actor' .*not finite"):
+    export_lib.export(agent, str(tmp_path), train_step=1)
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_refuses_an_observation_named_as_an_action(tmp_path):
+  agent = fakes.make_agent(
+    {'action_move': fakes.BARE_OBSERVATION}, {'move': fakes.BARE_ACTION}
+  )
+  with pytest.raises(ValueError, match="both be named 'action_move'") as error:
+    export_lib.export(agent, str(tmp_path), train_step=1)
+  assert '\n' not in str(error.value)
+  assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('name', ['q_values', 'serving_default'])
+def test_refuses_a_policy_named_as_another_signature(tmp_path, name):
+  agent = fakes.LinearAgent()
+  agent.policies = {**agent.policies, name: agent.policies['actor']}
+  with pytest.raises(ValueError, match=f"a policy is named '{name}'.*rename"):
     export_lib.export(agent, str(tmp_path), train_step=1)
   assert list(tmp_path.iterdir()) == []
 

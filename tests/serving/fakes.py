@@ -47,9 +47,10 @@ def make_agent(observation_spec, action_spec, seed=0):
     seed=seed,
   )
   rng = np.random.default_rng(seed)
+  # Greater weights would drive all values to 0 or 1.
   for policy in agent.policies.values():
     for variable in policy.variables():
-      variable.assign(rng.normal(size=variable.shape))
+      variable.assign(rng.normal(scale=0.5, size=variable.shape))
   return agent
 
 
@@ -93,6 +94,14 @@ def observe(spec, count, seed=1):
       (count, *part.shape),
     ).astype(np.float32),
     spec,
+  )
+
+
+def draw_actions(spec, count, seed=2):
+  """Returns `[count, ...]` actions inside the bounds."""
+  return tf.nest.map_structure(
+    lambda x: x.numpy(),
+    tensor_spec.sample_spec_nest(spec, seed=seed, outer_dims=(count,)),
   )
 
 

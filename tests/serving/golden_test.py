@@ -53,16 +53,29 @@ def _step_function(values):
 def test_keeps_the_rows_whose_answers_rounding_does_not_flip():
   # Row 1 lies one rounding error below the jump.
   inputs = {'x': np.array([0.1, 0.5 - 1e-7, 0.9, 0.3], np.float32)}
-  pairs = golden.make({'step': _step_function}, inputs, count=3)
+  pairs = golden.make({'step': _step_function}, {'step': inputs}, count=3)
   np.testing.assert_allclose(pairs['step'].inputs['x'], [0.1, 0.9, 0.3])
   np.testing.assert_array_equal(pairs['step'].outputs['y'], [0, 1, 0])
 
 
+def test_each_signature_is_asked_its_own_inputs():
+  inputs = {'x': np.float32([0.1, 0.7]), 'z': np.float32([0.1, 0.7])}
+  pairs = golden.make(
+    {'one': _step_function, 'two': lambda v: {'y': 2 * v['z']}},
+    {'one': {'x': inputs['x']}, 'two': inputs},
+    count=2,
+  )
+  assert list(pairs['one'].inputs) == ['x']
+  assert list(pairs['two'].inputs) == ['x', 'z']
+  np.testing.assert_array_equal(pairs['one'].outputs['y'], [0, 1])
+  np.testing.assert_allclose(pairs['two'].outputs['y'], [0.2, 1.4])
+
+
 def test_refuses_answers_that_are_not_finite():
-  with pytest.raises(ValueError, match="policy 'log' gives .*not finite"):
+  with pytest.raises(ValueError, match="signature 'log' gives .*not finite"):
     golden.make(
       {'log': lambda v: {'y': v['x'] * np.nan}},
-      {'x': np.zeros(2, np.float32)},
+      {'log': {'x': np.zeros(2, np.float32)}},
       count=1,
     )
 

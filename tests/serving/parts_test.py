@@ -33,6 +33,25 @@ def test_a_tuple_has_names_that_tensorflow_takes():
   assert [part.name for part in parts] == ['part_0', 'part_1']
 
 
+def test_an_action_stands_beside_an_observation_with_parts_of_its_names():
+  spec = {'grip': fakes.BARE_ACTION, 'pose': fakes.BARE_OBSERVATION}
+  parts = parts_lib.from_spec(spec, 'observation')
+  inputs = parts_lib.as_inputs(parts, parts[:1])
+  assert [part.name for part in inputs] == ['grip', 'pose', 'action_grip']
+  assert inputs[2].shape == parts[0].shape
+  bare = parts_lib.from_spec(fakes.BARE_ACTION, 'action')
+  assert parts_lib.as_inputs([], bare)[0].name == 'action_action'
+
+
+def test_refuses_an_observation_named_as_an_action():
+  one, two = (
+    parts_lib.from_spec({name: fakes.BARE_ACTION}, 'x')
+    for name in ('action_move', 'move')
+  )
+  with pytest.raises(ValueError, match="both be named 'action_move' .*rename"):
+    parts_lib.as_inputs(one, two)
+
+
 def test_refuses_two_parts_of_one_name():
   leaf = fakes.BARE_ACTION
   with pytest.raises(ValueError, match="the action spec .*'a_b' in .*rename"):

@@ -89,6 +89,91 @@ def test_nested_observations_get_nested_actions(tmp_path):
   fakes.assert_same_actions(predictor.predict(flat), expected)
 
 
+def _observe_and_act(count):
+  return (
+    fakes.observe(fakes.DICT_OBSERVATION, count),
+    fakes.draw_actions(fakes.DICT_ACTION, count),
+  )
+
+
+def test_values_actions_as_the_agent_in_memory(agent, predictor):
+  assert predictor.has_q_value
+  observation, action = _observe_and_act(5)
+  expected = agent.q_value(observation, action)
+  values = predictor.q_value(observation, action)
+  assert (values.shape, values.dtype) == ((5,), np.float32)
+  np.testing.assert_allclose(values, expected, rtol=0, atol=1e-5)
+  for index in range(5):
+    one = predictor.q_value(_row(observation, index), _row(action, index))
+    assert isinstance(one, float)
+    np.testing.assert_allclose(one, expected[index], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('count', [None, 3])
+def test_takes_for_an_action_what_it_predicted(tmp_path, count):
+  agent = fakes.make_agent(fakes.NESTED_OBSERVATION, fakes.NESTED_ACTION)
+  export_lib.export(agent, str(tmp_path), train_step=1)
+  predictor = predictor_lib.Predictor(str(tmp_path))
+  batch = fakes.observe(fakes.NESTED_OBSERVATION, count or 1)
+  observation = batch if count else _row(batch, 0)
+  action = predictor.predict(observation)
+  expected = agent.q_value(batch, predictor.predict(batch))
+  np.testing.assert_allclose(
+    predictor.q_value(observation, action),
+    expected if count else expected[0],
+    rtol=0,
+    atol=1e-5,
+  )
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    ({'turn': None}, "action lacks 'turn'; pass the parts close, move, turn"),
+    ({'colour': np.zeros(3)}, "action has an unknown 'colour'"),
+    ({'turn': np.zeros(1)}, "action 'turn' must be float32, got float64"),
+    ({'close': np.float32(1)}, "action 'close' must be int32, got float32"),
+    ({'move': np.zeros(2, np.float32)}, r"action 'move' .*\[3\].*got \[2\]"),
+    ({'move': np.float32([0, np.nan, 0])}, "action 'move' holds NaN"),
+    ({'close': np.int32([1, 0])}, 'parts of the action differ in their batch'),
+  ],
+)
+def test_refuses_an_action_and_names_the_part(predictor, change, message):
+  observation, action = (_row(nest, 0) for nest in _observe_and_act(1))
+  action = {k: v for k, v in {**action, **change}.items() if v is not None}
+  with pytest.raises(ValueError, match=message) as error:
+    predictor.q_value(observation, action)
+  assert '\n' not in str(error.value)
+
+
+def test_refuses_an_observation_to_value_and_names_the_part(predictor):
+  observation, action = _observe_and_act(1)
+  observation['steps_left'] = np.float32([[np.nan]])
+  with pytest.raises(ValueError, match="observation 'steps_left' holds NaN"):
+    predictor.q_value(observation, action)
+
+
+def test_refuses_actions_that_are_not_one_for_each_observation(predictor):
+  observation, action = _observe_and_act(2)
+  one = _row(action, 0)
+  several = tf.nest.map_structure(lambda x: x[:1], action)
+  for wrong, shape in ((one, r'\[\]'), (several, r'\[1\]')):
+    with pytest.raises(ValueError, match=rf'\(\[2\] and {shape}\); pass one'):
+      predictor.q_value(observation, wrong)
+
+
+def test_an_export_without_values_acts_all_the_same(tmp_path):
+  # As exports were before there were values.
+  folder = export_lib.export(fakes.LinearAgent(), str(tmp_path), train_step=1)
+  predictor = predictor_lib.Predictor(folder)
+  observation = fakes.observe(fakes.BARE_OBSERVATION, 2)
+  action = predictor.predict(observation)
+  assert action.shape == (2, 2)
+  assert not predictor.has_q_value
+  with pytest.raises(ValueError, match="'q_values'.*; export the policy again"):
+    predictor.q_value(observation, action)
+
+
 def test_tells_metadata_and_specs(predictor, exported):
   assert predictor.folder == exported
   assert predictor.metadata['train_step'] == 30
@@ -215,6 +300,15 @@ def test_refuses_other_actions_than_the_golden_ones(version, signature):
   assert f"signature '{signature}' answers 'turn' = " in message
   assert f' instead of {turn[3, 0]!s} to golden input 3' in message
   assert f'with TensorFlow {tf.__version__}' in message
+
+
+def test_refuses_other_values_than_the_golden_ones(version):
+  path = str(version / layout.GOLDEN)
+  pairs = golden.read(path)
+  pairs['q_values'].outputs['q_values'][3] += 1e-4
+  golden.write(path, pairs)
+  _sum_again(version)
+  assert "signature 'q_values' answers 'q_values' = " in _refusal(version)
 
 
 def test_refuses_other_weights_than_the_golden_ones(version):

@@ -36,7 +36,7 @@ def test_bindings_take_effect_and_the_last_one_wins(tmp_path):
 def test_files_of_the_project_are_found_from_any_folder(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   config.load(['run/quickstart.gin'], [])
-  assert loop.TrainConfig().split == 'train[:6]'
+  assert loop.TrainConfig().split == 'train[:4]'
 
 
 def test_each_load_starts_afresh():
@@ -120,7 +120,7 @@ def test_the_operative_configuration_is_stable_and_makes_itself_again():
     'target/CemConfig.samples = 16',
     'ExplorationConfig.actor_probability = 0.2',
     'GraspEnv.max_steps = 12',
-    "TrainConfig.split = 'train[:6]'",
+    "TrainConfig.split = 'train[:4]'",
   ):
     assert line in text.splitlines()
 

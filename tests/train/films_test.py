@@ -5,8 +5,8 @@ import pytest
 
 from awopt_agent import envs, structs
 from awopt_agent.demos import recorder
-from awopt_agent.envs import experts
-from awopt_agent.train import films, top_view
+from awopt_agent.envs import experts, grasp_env, robots, simulation
+from awopt_agent.train import films, projection, top_view
 
 pytest.importorskip('PIL')
 
@@ -74,6 +74,27 @@ def test_arrows_lead_on_the_way_to_the_next_step(film):
   way, moved = end - start, np.array(second.arrow[0]) - start
   assert np.linalg.norm(moved) > 3
   assert way @ moved > 0.9 * np.linalg.norm(way) * np.linalg.norm(moved)
+
+
+class _Mover(_Ender):
+  """Moves until the step limit."""
+
+  def action(self, observation):
+    return {**super().action(observation), 'terminate': np.int32(0)}
+
+
+def test_arrows_start_at_the_gripper_in_any_workspace():
+  middle_m = np.array([0.6, 0.1, 0.2])
+  workspace = robots.Workspace(
+    low_m=tuple(middle_m - 0.01), high_m=tuple(middle_m + 0.01)
+  )
+  with contextlib.closing(
+    grasp_env.GraspEnv(workspace=workspace, max_steps=1)
+  ) as env:
+    frame = films.play(env, _Mover(), 'bowl', 1).frames[0]
+  # A centimetre is 3 to 4 pixels; the usual middle is 11 cm away.
+  expected = projection.pixel_of(simulation.Camera(), middle_m)
+  np.testing.assert_allclose(frame.arrow[0], expected, atol=8)
 
 
 def test_a_value_is_shown_where_the_actor_gives_one(film):

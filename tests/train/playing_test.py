@@ -1,11 +1,14 @@
 import argparse
+import contextlib
+import types
 
 import gin
 import numpy as np
 import pytest
 
 from awopt_agent import envs
-from awopt_agent.train import captions, playing
+from awopt_agent.serving import export, predictor
+from awopt_agent.train import captions, films, playing
 from tests.train import fakes
 
 imageio = pytest.importorskip('imageio.v2')
@@ -133,6 +136,44 @@ def test_films_a_policy(play, policies, kind):
 def test_a_policy_that_reads_poses_can_be_filmed_with_pictures(play, policies):
   _, pictures = play('a.gif', policy=policies, episodes=1, observation='both')
   assert pictures[0].shape[1] == captions.WIDTH + 240
+
+
+@pytest.mark.parametrize('kind', ['actor', 'cem'])
+def test_a_policy_values_its_last_action(policies, kind):
+  loaded = predictor.Predictor(policies, policy=kind)
+  actor = playing.PolicyActor(loaded)
+  with contextlib.closing(envs.make('green_bowl', observation='both')) as env:
+    observation = env.reset().observation
+  assert actor.q is None
+  action = actor.action(observation)
+  seen = {part.name: observation[part.name] for part in loaded.observation_spec}
+  assert actor.q == loaded.q_value(seen, action)
+  actor.reset()
+  assert actor.q is None
+
+
+def test_a_policys_frames_show_its_values(policies):
+  actor = playing.PolicyActor(predictor.Predictor(policies, policy='actor'))
+  with contextlib.closing(envs.make('green_bowl')) as env:
+    *before, last = films.play(env, actor, 'bowl', 1).frames
+  values = [frame.q for frame in before]
+  assert all(isinstance(q, float) and 0 < q < 1 for q in values)
+  assert len(set(values)) == len(values)
+  assert last.q is None
+
+
+def test_an_older_policys_frames_show_no_values(tmp_path):
+  agent = fakes.make_run(tmp_path / 'run')
+  older = types.SimpleNamespace(
+    policies=agent.policies,
+    time_step_spec=agent.time_step_spec,
+    action_spec=agent.action_spec,
+  )
+  folder = export.export(older, str(tmp_path / 'older'), train_step=1)
+  actor = playing.PolicyActor(predictor.Predictor(folder, policy='actor'))
+  with contextlib.closing(envs.make('green_bowl')) as env:
+    film = films.play(env, actor, 'bowl', 1)
+  assert {frame.q for frame in film.frames} == {None}
 
 
 def test_a_policy_is_filmed_in_the_task_it_was_trained_in(

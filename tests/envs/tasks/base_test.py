@@ -53,7 +53,8 @@ def test_as_many_objects_are_in_play_in_each_episode(world):
 
 
 def test_no_object_overlaps_another_or_starts_lifted(world):
-  for seed in range(25):
+  # Meshes take their time to settle.
+  for seed in range(100 if world.where.meshes else 1000):
     world.reset(seed)
     for contact in world.simulation.client.getContactPoints():
       assert contact[8] > -MAX_DEPTH_M
@@ -61,6 +62,7 @@ def test_no_object_overlaps_another_or_starts_lifted(world):
       # The engine's box around a tilted mesh is larger than the mesh.
       slack = 0.003 if thing.stands else 0.02
       assert -slack < world.simulation.lowest_m(thing.body) < 0.02
+      assert world.simulation.speed(thing.body) < 0.01
     assert not world.task.success(world.robot)
 
 
@@ -95,7 +97,8 @@ def test_chance_alone_decides_the_layout(world):
   for seed in (5, 6, 5):
     world.reset(seed)
     layouts.append(np.array(world.spots()))
-  np.testing.assert_allclose(layouts[0], layouts[2], atol=1e-4)
+  # Not bit for bit: no saved state was restored in between.
+  np.testing.assert_allclose(layouts[0], layouts[2], atol=1e-3)
   assert np.abs(layouts[0] - layouts[1]).max() > 0.01
 
 

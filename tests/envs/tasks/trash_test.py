@@ -32,7 +32,7 @@ def _bin_of(simulation, thing):
 @pytest.mark.parametrize('make', [trash.MiddleBin, trash.Compostables])
 def test_each_bin_holds_its_number_of_pieces(simulation, make):
   task = make(simulation, WORLD, counts=(1, 3, 2))
-  for seed in range(20):
+  for seed in range(1000):
     _reset(task, seed)
     bins = [_bin_of(simulation, thing) for thing in task.in_play]
     assert np.bincount(bins, minlength=3).tolist() == [1, 3, 2]
