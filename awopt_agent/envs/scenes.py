@@ -108,7 +108,11 @@ def make_bin(
 
 
 def check_room(
-  objects: Sequence[body_lib.GraspObject], count: int, area: Area
+  objects: Sequence[body_lib.GraspObject],
+  count: int,
+  area: Area,
+  *,
+  margin_m: float | None = None,
 ) -> None:
   """Refuses a number of objects that an area cannot hold.
 
@@ -116,17 +120,13 @@ def check_room(
     objects: Those there are; the largest `count` of them must fit.
     count: How many will lie there.
     area: Where.
+    margin_m: As in `scatter`.
 
   Raises:
     ValueError: If they might not fit.
   """
   largest = sorted(objects, key=lambda thing: -thing.radius_m)[:count]
-  spots = _find_layout(largest, np.random.default_rng(0), area, None)
-  if spots is None:
-    raise ValueError(
-      f'no room for {count} objects between {area.low_m} and {area.high_m} m; '
-      'place fewer or smaller ones, or widen the area.'
-    )
+  _find_layout(largest, np.random.default_rng(0), area, margin_m)
 
 
 def scatter(
@@ -151,11 +151,6 @@ def scatter(
     ValueError: If the objects do not fit the area.
   """
   spots = _find_layout(objects, rng, area, margin_m)
-  if spots is None:
-    raise ValueError(
-      f'no room for {len(objects)} objects between {area.low_m} and '
-      f'{area.high_m} m; place fewer or smaller ones, or widen the area.'
-    )
   for thing, spot in zip(objects, spots, strict=True):
     simulation.place(
       thing.body,
@@ -164,13 +159,16 @@ def scatter(
     )
 
 
-def _find_layout(objects, rng, area, margin_m) -> list[np.ndarray] | None:
-  """Returns a spot for each object, or None where they do not fit."""
+def _find_layout(objects, rng, area, margin_m) -> list[np.ndarray]:
+  """Returns a spot for each object."""
   for _ in range(_MAX_LAYOUTS):
     spots = _layout(objects, rng, area, margin_m)
     if len(spots) == len(objects):
       return spots
-  return None
+  raise ValueError(
+    f'no room for {len(objects)} objects between {area.low_m} and '
+    f'{area.high_m} m; place fewer or smaller ones, or widen the area.'
+  )
 
 
 def _layout(objects, rng, area, margin_m) -> list[np.ndarray]:

@@ -59,10 +59,9 @@ def test_the_same_seed_measures_the_same(root):
 
 
 def test_a_binding_changes_the_task(root):
-  # A bowl counts as lifted from far below the table: everything succeeds as
-  # far as the fingers are near.
-  easy = ['GreenBowl.lift_height_m = -1.0', 'GreenBowl.max_grip_distance_m = 9']
-  assert 'success 1.00' in _evaluate(root, gin_bindings=easy)
+  narrow = ['GreenBowl.area_high_m = (0.46, -0.14)']  # A point.
+  with pytest.raises(ValueError, match='no room for 4 objects'):
+    _evaluate(root, gin_bindings=narrow)
 
 
 def test_films_beside_the_run(root):

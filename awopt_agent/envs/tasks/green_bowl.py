@@ -35,11 +35,15 @@ class GreenBowl(base.Task):
       where: The world; in `real` the other objects are meshes.
       area_low_m: Least x and y of an object at the start.
       area_high_m: Greatest x and y of an object at the start.
+
+    Raises:
+      ValueError: If the objects do not fit the area.
     """
     self._area = scenes.Area(area_low_m, area_high_m)
     others = _meshes if where.meshes else _tableware
     things = (tableware.make_bowl(simulation), *others(simulation, where))
     super().__init__(simulation, things, count=len(things))
+    scenes.check_room(things, len(things), self._area, margin_m=0.0)
 
   def _lay_out(self, rng):
     scenes.scatter(
