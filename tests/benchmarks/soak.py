@@ -89,7 +89,7 @@ def _soak(task: str, episodes: int, **kind) -> str:
   name = ', '.join([task, *kind.values()])
   return (
     f'{name}: {episodes} episodes in {time.time() - start:.0f} s, memory '
-    f'+{growth:.1f} MB; success of random actions '
+    f'{growth:+.1f} MB; success of random actions '
     f'{np.mean(rewards[False]):.4f}, of the expert {np.mean(rewards[True]):.3f}'
   )
 
