@@ -25,8 +25,9 @@ class _ThreeBins(base.Task):
     self,
     simulation: simulation_lib.Simulation,
     where: world.World,
-    counts: Sequence[int],
-    pieces_of_each: int,
+    *,
+    counts: Sequence[int] = (2, 3, 2),
+    pieces_of_each: int = 3,
   ):
     """Builds the bins and the trash.
 
@@ -97,17 +98,6 @@ class MiddleBin(_ThreeBins):
   Source: AW-Opt (arXiv:2111.05424) section 5.1.
   """
 
-  def __init__(
-    self,
-    simulation: simulation_lib.Simulation,
-    where: world.World,
-    *,
-    counts: Sequence[int] = (2, 3, 2),
-    pieces_of_each: int = 3,
-  ):
-    """See `_ThreeBins`."""
-    super().__init__(simulation, where, counts, pieces_of_each)
-
 
 @gin.configurable
 class Compostables(_ThreeBins):
@@ -119,28 +109,15 @@ class Compostables(_ThreeBins):
   Source: AW-Opt (arXiv:2111.05424) section 5.1.
   """
 
-  def __init__(
-    self,
-    simulation: simulation_lib.Simulation,
-    where: world.World,
-    *,
-    counts: Sequence[int] = (2, 3, 2),
-    pieces_of_each: int = 3,
-  ):
-    """See `_ThreeBins`."""
-    super().__init__(simulation, where, counts, pieces_of_each)
-    self._compostable = [
-      thing for thing in self.objects if thing.name in trash.COMPOSTABLE
-    ]
-
   def _choose(self, rng):
     things = super()._choose(rng)
     middle = slice(self._counts[0], sum(self._counts[:2]))
     if not any(thing.name in trash.COMPOSTABLE for thing in things[middle]):
       place = rng.integers(middle.start, middle.stop)
-      _put(
-        things, place, self._compostable[rng.integers(len(self._compostable))]
-      )
+      compostable = [
+        thing for thing in self.objects if thing.name in trash.COMPOSTABLE
+      ]
+      _put(things, place, compostable[rng.integers(len(compostable))])
     return things
 
   def sought(self):
