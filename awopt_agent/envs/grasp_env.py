@@ -126,10 +126,13 @@ class GraspEnv(py_environment.PyEnvironment):
     self._table = scenes.make_table(simulation, self._world.texture)
     self.task = task(simulation, self._world)
     self._robot = robot(simulation, self.workspace)
-    parts = (simulation, self._robot, self.workspace)
-    self._state = sensors.StateSensor(*parts, self.task)
+    self._state = sensors.StateSensor(
+      simulation, self._robot, self.workspace, self.task
+    )
     self._image = (
-      None if observation == 'state' else sensors.ImageSensor(*parts)
+      None
+      if observation == 'state'
+      else sensors.ImageSensor(simulation, self._robot)
     )
     self._sensors: list[sensors.Sensor] = []
     if observation != 'image':

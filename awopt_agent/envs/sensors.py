@@ -125,7 +125,7 @@ class StateSensor:
 
 @gin.configurable(
   module='awopt_agent.envs',
-  denylist=['simulation', 'robot', 'workspace'],
+  denylist=['simulation', 'robot'],
 )
 class ImageSensor:
   """A camera that looks over the robot's shoulder, and the gripper's status.
@@ -142,7 +142,6 @@ class ImageSensor:
     self,
     simulation: simulation_lib.Simulation,
     robot: robots.Robot,
-    workspace: robots.Workspace,
     *,
     pixels: int = 64,
     eye_m: tuple[float, float, float] = (0.30, 0.62, 0.66),
@@ -155,7 +154,6 @@ class ImageSensor:
     Args:
       simulation: The world.
       robot: The robot, drawn as boxes.
-      workspace: Where it moves.
       pixels: Width and height of a picture.
       eye_m: Where the camera is, metres.
       target_m: What it looks at, metres.
@@ -172,7 +170,6 @@ class ImageSensor:
       )
     self._simulation = simulation
     self._robot = robot
-    del workspace  # As other sensors have it; the camera is fixed.
     self._camera = simulation_lib.Camera(
       eye_m=eye_m,
       target_m=target_m,

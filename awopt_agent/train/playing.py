@@ -137,9 +137,7 @@ def _shows(flags, episodes: int) -> list[tuple[str, Films]]:
     title = os.path.basename(os.path.abspath(flags.demos))
     return [(title, _replayed(found, title, episodes))]
   make_actor, given = _choose_actor(flags)
-  for name in ('world', 'robot', 'observation'):
-    if getattr(flags, name) is not None:
-      given[name] = getattr(flags, name)
+  given.update(recording.given(flags, recording.ENVIRONMENT))
   given['seed'] = flags.seed
   return [
     (task, _played(make_actor, task, given, episodes))

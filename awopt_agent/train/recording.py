@@ -1,6 +1,8 @@
 """A run of `awopt-demos record`: a scripted expert fills a data set."""
 
 import contextlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,10 +10,10 @@ from awopt_agent import envs
 from awopt_agent.demos import recorder, writer
 from awopt_agent.envs import experts
 
-__all__ = ['expert_config', 'record']
+__all__ = ['ENVIRONMENT', 'expert_config', 'given', 'record']
 
 # Flags of what `envs.make` takes; those that are not given are its defaults.
-_KIND = ('robot', 'world', 'observation')
+ENVIRONMENT = ('robot', 'world', 'observation')
 
 
 def expert_config(flags) -> experts.ExpertConfig:
@@ -20,10 +22,13 @@ def expert_config(flags) -> experts.ExpertConfig:
   Raises:
     ValueError: If one is negative.
   """
-  given = {'noise': flags.noise, 'bias_m': flags.bias_m}
-  return experts.ExpertConfig(
-    **{name: value for name, value in given.items() if value is not None}
-  )
+  return experts.ExpertConfig(**given(flags, ('noise', 'bias_m')))
+
+
+def given(flags, names: Sequence[str]) -> dict[str, Any]:
+  """Returns the flags of these names that the user gave."""
+  values = {name: getattr(flags, name) for name in names}
+  return {name: value for name, value in values.items() if value is not None}
 
 
 def record(flags) -> str:
@@ -40,8 +45,7 @@ def record(flags) -> str:
   """
   writer.check_target(flags.out)
   config = expert_config(flags)
-  kind = {name: getattr(flags, name) for name in _KIND}
-  kind = {name: value for name, value in kind.items() if value is not None}
+  kind = given(flags, ENVIRONMENT)
   with contextlib.closing(
     envs.make(flags.task, seed=flags.seed, **kind)
   ) as env:

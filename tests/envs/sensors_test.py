@@ -25,9 +25,7 @@ class World:
 
   def camera(self, **settings):
     """Returns an image sensor at the start of an episode."""
-    sensor = sensors.ImageSensor(
-      self.simulation, self.robot, WORKSPACE, **settings
-    )
+    sensor = sensors.ImageSensor(self.simulation, self.robot, **settings)
     sensor.reset(self.conditions, 0)
     return sensor
 
@@ -187,5 +185,5 @@ def test_refuses_a_camera_in_a_wall_of_a_bin():
   arm = robots.Kuka(simulation, WORKSPACE)
   simulation.step(1)
   with pytest.raises(ValueError, match='is inside body 0; move it'):
-    sensors.ImageSensor(simulation, arm, WORKSPACE, eye_m=(0.5, 0.05, 0.4))
+    sensors.ImageSensor(simulation, arm, eye_m=(0.5, 0.05, 0.4))
   simulation.close()
