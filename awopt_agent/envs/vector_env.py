@@ -33,6 +33,11 @@ class VectorEnv(batched_py_environment.BatchedPyEnvironment):
   def __init__(self, envs: Sequence[py_environment.PyEnvironment]):
     super().__init__(envs, multithreading=False)
 
+  @property
+  def workers(self) -> tuple['VectorEnv', ...]:
+    """Itself: all its environments are in this process."""
+    return (self,)
+
   def get_state(self) -> list:
     return [env.get_state() for env in self.envs]
 
@@ -48,43 +53,19 @@ class VectorEnv(batched_py_environment.BatchedPyEnvironment):
     return self.envs[index].render()
 
 
-class ProcessEnv(py_environment.PyEnvironment):
-  """Batches of environments, each in a process of its own, as one batch.
+class _Processes(py_environment.PyEnvironment):
+  """The batches of some processes as one batch."""
 
-  Physics then runs beside training: PyBullet holds Python's lock while it
-  steps. A process starts from a clean server, not as a fork of one in which
-  TensorFlow's threads run, and leaves interrupts to its parent, which still
-  needs it to save a state.
-  """
-
-  def __init__(self, *make_envs: Callable[[], VectorEnv]):
-    """Starts the processes and waits until the environments are built.
-
-    Args:
-      *make_envs: For each process, makes its environment there; pickled by
-        cloudpickle.
-    """
-    self._processes = [
-      _CleanProcess(functools.partial(_without_interrupts, make_env))
-      for make_env in make_envs
-    ]
-    try:
-      for process in self._processes:
-        process.start(wait_to_start=False)
-      for process in self._processes:
-        process.wait_start()
-      first = self._processes[0]
-      self._specs = (
-        first.observation_spec(),
-        first.action_spec(),
-        first.time_step_spec(),
-      )
-      sizes = [process.batch_size for process in self._processes]
-    except BaseException:
-      self.close()
-      raise
+  def __init__(self, processes: 'Sequence[_CleanProcess]'):
+    self._processes = tuple(processes)
+    first = self._processes[0]
+    self._specs = (
+      first.observation_spec(),
+      first.action_spec(),
+      first.time_step_spec(),
+    )
     # Where the batch of each process ends, and the next begins.
-    self._ends = np.cumsum(sizes)
+    self._ends = np.cumsum([process.batch_size for process in processes])
     super().__init__()
 
   @property
@@ -158,6 +139,47 @@ class ProcessEnv(py_environment.PyEnvironment):
     if len(steps) == 1:
       return steps[0]
     return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *steps)
+
+
+class ProcessEnv(_Processes):
+  """Batches of environments, each in a process of its own, as one batch.
+
+  Physics then runs beside training: PyBullet holds Python's lock while it
+  steps. A process starts from a clean server, not as a fork of one in which
+  TensorFlow's threads run, and leaves interrupts to its parent, which still
+  needs it to save a state.
+
+  Stepped as one batch, the processes wait for the slowest of them at each
+  step. Who needs no common step steps `workers` instead.
+  """
+
+  def __init__(self, *make_envs: Callable[[], VectorEnv]):
+    """Starts the processes and waits until the environments are built.
+
+    Args:
+      *make_envs: For each process, makes its environment there; pickled by
+        cloudpickle.
+    """
+    processes = [
+      _CleanProcess(functools.partial(_without_interrupts, make_env))
+      for make_env in make_envs
+    ]
+    try:
+      for process in processes:
+        process.start(wait_to_start=False)
+      for process in processes:
+        process.wait_start()
+      super().__init__(processes)
+    except BaseException:
+      for process in processes:
+        process.close()
+      raise
+    self._workers = tuple(_Processes([process]) for process in processes)
+
+  @property
+  def workers(self) -> tuple[py_environment.PyEnvironment, ...]:
+    """The batch of each process, to be stepped by a thread of its own."""
+    return self._workers
 
 
 def _check_count(states: Sequence[Any], count: int) -> None:

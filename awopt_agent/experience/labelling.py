@@ -4,6 +4,7 @@ It knows no replay system: `write` may be any function, so that this observer
 serves a TF-Agents loop with a replay buffer of its own.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 
 from awopt_agent import structs
 
-__all__ = ['LabellingObserver', 'label_episode']
+__all__ = ['EpisodeIds', 'LabellingObserver', 'label_episode']
 
 
 def label_episode(
@@ -57,6 +58,26 @@ def label_episode(
   )
 
 
+class EpisodeIds:
+  """Counts the episodes of a run; threads may share it."""
+
+  def __init__(self, following: int = 0):
+    """Starts to count.
+
+    Args:
+      following: The first id.
+    """
+    self.following = following
+    self._lock = threading.Lock()
+
+  def take(self) -> int:
+    """Returns an id that nobody else has."""
+    with self._lock:
+      taken = self.following
+      self.following += 1
+    return taken
+
+
 class LabellingObserver:
   """A driver's observer that hands on whole, labelled episodes.
 
@@ -69,7 +90,7 @@ class LabellingObserver:
     write: Callable[[structs.Experience], None],
     *,
     success_threshold: float = 0.5,
-    next_episode_id: int = 0,
+    episode_ids: EpisodeIds | None = None,
   ):
     """Starts with nothing held.
 
@@ -77,11 +98,12 @@ class LabellingObserver:
       write: Receives each episode of T transitions as Experience
         `[T + 1, ...]`.
       success_threshold: An episode whose return reaches it is a success.
-      next_episode_id: Id of the first episode.
+      episode_ids: Where its episodes get their ids; shared with the other
+        sources of a run.
     """
     self._write = write
     self._success_threshold = success_threshold
-    self.next_episode_id = next_episode_id
+    self._episode_ids = episode_ids or EpisodeIds()
     self._held: dict[int, list] = {}
 
   def __call__(self, trajectory: trajectory_lib.Trajectory) -> None:
@@ -118,11 +140,10 @@ class LabellingObserver:
     label = _label(
       len(steps) - 1,
       success=stacked.reward.sum() >= self._success_threshold,
-      episode_id=self.next_episode_id,
+      episode_id=self._episode_ids.take(),
       source=_first(info, 'source', structs.Source.ACTOR),
       policy_step=_first(info, 'policy_step', 0),
     )
-    self.next_episode_id += 1
     self._write(structs.Experience(stacked, label))
 
 

@@ -5,13 +5,10 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent import futures
 from typing import Any
 
 import gin
 import tensorflow as tf
-from tf_agents.policies import py_tf_eager_policy
-from tf_agents.train import actor as actor_lib
 from tf_agents.train import interval_trigger
 from tf_agents.train import learner as learner_lib
 
@@ -24,6 +21,7 @@ from awopt_agent.train import (
   checkpoints,
   evaluation,
   metrics,
+  practice,
   progress,
   seeds,
   stopping,
@@ -59,9 +57,9 @@ class TrainConfig:
     success_fraction: Share of each batch from the success table; None draws
       in proportion to the tables' sizes.
     success_threshold: An episode whose return reaches it is a success.
-    num_envs: Environments that practise in lockstep.
-    num_parallel_environments: Processes over which they are spread; the
-      learner needs a core beside them.
+    num_envs: Environments that practise.
+    num_parallel_environments: Processes over which they are spread; those of
+      one process step together. The learner needs a core beside them.
     round_steps: Environment steps, all environments together, that are
       practised while the learner does its share; then each waits for the
       other.
@@ -168,15 +166,20 @@ class Trainer:
       agent.training_data_spec,
       steps_per_item=replay.steps_per_item,
     )
-    self._observer = labelling.LabellingObserver(
-      self._write, success_threshold=config.success_threshold
-    )
+    self._episode_ids = labelling.EpisodeIds()
     self._recent: list[bool] = []
     self.practised_episodes = 0
     self.practised_steps = 0
     self._pretrained = False
     self._learner = _make_learner(config, agent, replay, root_dir, seed)
-    self._actor = _make_actor(config, agent, env, self._observer)
+    self._practice = practice.Practice(
+      agent,
+      env,
+      round_steps=config.round_steps,
+      write=self._write,
+      episode_ids=self._episode_ids,
+      success_threshold=config.success_threshold,
+    )
     self._evaluator = evaluation.Evaluator(
       env,
       seed=seeds.first_environment_seed(seeds.EVALUATION, seed),
@@ -205,11 +208,10 @@ class Trainer:
       self._writer(
         labelling.label_episode(
           episode,
-          episode_id=self._observer.next_episode_id,
+          episode_id=self._episode_ids.take(),
           policy_info=info,
         )
       )
-      self._observer.next_episode_id += 1
       count += 1
     return count
 
@@ -217,8 +219,8 @@ class Trainer:
     """Takes up a checkpoint; the replay was started from it already."""
     state = self._store.restore_agent(folder)
     self._env.set_state(state['env'])
-    self._actor.reset()
-    self._observer.next_episode_id = state['next_episode_id']
+    self._practice.reset()
+    self._episode_ids.following = state['next_episode_id']
     self.practised_episodes = state['practised_episodes']
     self.practised_steps = state['practised_steps']
     self._pretrained = state['pretrained']
@@ -232,7 +234,7 @@ class Trainer:
       self._replay,
       {
         'env': self._env.get_state(),
-        'next_episode_id': self._observer.next_episode_id,
+        'next_episode_id': self._episode_ids.following,
         'practised_episodes': self.practised_episodes,
         'practised_steps': self.practised_steps,
         'pretrained': self._pretrained,
@@ -279,16 +281,16 @@ class Trainer:
     )
     next_evaluation = self._next_evaluation()
     steps = max(1, round(config.replay_ratio * config.round_steps))
-    with futures.ThreadPoolExecutor(1, 'practice') as pool:
-      while self.practised_episodes < total:
-        practice = pool.submit(self._practise_round)
-        loss = self._learn(steps)
-        practice.result()
-        bar.update(min(self.practised_episodes, total), self._note(loss))
-        self._after_round()
-        if next_evaluation <= self.practised_episodes < total:
-          next_evaluation = self._next_evaluation()
-          bar.say(describe(self.evaluate('practice', config.eval_episodes)))
+    while self.practised_episodes < total:
+      wait_for_round = self._practice.start_round()
+      loss = self._learn(steps)
+      wait_for_round()
+      self.practised_steps += config.round_steps
+      bar.update(min(self.practised_episodes, total), self._note(loss))
+      self._after_round()
+      if next_evaluation <= self.practised_episodes < total:
+        next_evaluation = self._next_evaluation()
+        bar.say(describe(self.evaluate('practice', config.eval_episodes)))
     bar.close()
 
   def evaluate(
@@ -303,18 +305,15 @@ class Trainer:
     except stopping.Stopped:
       self.save()
       raise
-    self._actor.reset()  # The environments were borrowed.
+    self._practice.reset()  # The environments were borrowed.
     success = {kind: rate.as_record() for kind, rate in rates.items()}
     self._log.append({'phase': phase, **self._where(), 'success': success})
     return rates
 
   def close(self) -> None:
-    """Ends the stream to the replay."""
+    """Ends practice and the stream to the replay."""
+    self._practice.close()
     self._writer.close()
-
-  def _practise_round(self) -> None:
-    self._actor.run()
-    self.practised_steps += self._config.round_steps
 
   def _write(self, experience: structs.Experience) -> None:
     self._writer(experience)
@@ -374,19 +373,6 @@ def _make_learner(config, agent, replay, root_dir, seed) -> learner_lib.Learner:
     ),
     checkpoint_interval=-1,  # Ours hold the replay too.
     summary_interval=config.summary_every,
-  )
-
-
-def _make_actor(config, agent, env, observer) -> actor_lib.Actor:
-  policy = py_tf_eager_policy.PyTFEagerPolicy(
-    agent.collect_policy, use_tf_function=True, batch_time_steps=False
-  )
-  return actor_lib.Actor(
-    env,
-    policy,
-    agent.train_step_counter,
-    steps_per_run=config.round_steps,
-    observers=[observer],
   )
 
 

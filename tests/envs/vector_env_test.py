@@ -149,6 +149,36 @@ def test_one_environment_can_be_pictured(either):
     assert picture[0, 0].tolist() == [50, 0, 0]
 
 
+def test_workers_step_their_own_environments_alone(either):
+  states = [{'seed': n, 'episodes_begun': n} for n in range(3)]
+  either.set_state(states)
+  sizes = [worker.batch_size for worker in either.workers]
+  assert sum(sizes) == 3
+  *others, last = either.workers
+  assert fakes.episode_of(last.reset())[-1] == 2
+  last.step({'move': np.ones((sizes[-1], 1), np.float32)})
+  waiting = 3 - sizes[-1]  # Environments that nobody has stepped.
+  begun = [state['episodes_begun'] for state in either.get_state()]
+  assert begun == [0, 1, 2][:waiting] + [1, 2, 3][waiting:]
+  for worker in others:
+    worker.reset()
+  begun = [state['episodes_begun'] for state in either.get_state()]
+  assert begun == [1, 2, 3]
+
+
+def test_each_process_is_a_worker():
+  env = _two_processes()
+  assert [worker.batch_size for worker in env.workers] == [2, 1]
+  env.close()
+
+
+def test_after_its_workers_a_batch_takes_new_states(either):
+  for worker in either.workers:
+    worker.reset()
+  either.set_state([{'seed': 5, 'episodes_begun': 7}] * 3)
+  assert fakes.episode_of(either.step(_MOVE)).tolist() == [7, 7, 7]
+
+
 def test_closing_ends_the_process_and_may_be_repeated():
   env = vector_env.ProcessEnv(fakes.make_vector_env)
   pid = _process_of(env).pid

@@ -1,3 +1,5 @@
+from concurrent import futures
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -74,7 +76,8 @@ def test_hands_on_an_episode_when_it_ends():
 
 def test_labels_each_step():
   (experience,) = observe(
-    episode([0.0, 1.0], source=2, policy_step=70), next_episode_id=5
+    episode([0.0, 1.0], source=2, policy_step=70),
+    episode_ids=labelling.EpisodeIds(5),
   )
   expected = structs.EpisodeLabel(
     success=[True] * 3,
@@ -124,12 +127,33 @@ def test_success_is_a_return_that_reaches_the_threshold(
 
 def test_episodes_are_counted():
   written = []
-  observer = labelling.LabellingObserver(written.append, next_episode_id=8)
+  ids = labelling.EpisodeIds(8)
+  observer = labelling.LabellingObserver(written.append, episode_ids=ids)
   for one in episode([0.0]) + episode([0.0, 1.0]):
     observer(one)
   assert [e.label.episode_id[0] for e in written] == [8, 9]
   assert [e.label.length[0] for e in written] == [1, 2]
-  assert observer.next_episode_id == 10
+  assert ids.following == 10
+
+
+def test_observers_that_share_their_ids_give_none_twice():
+  written = []
+  ids = labelling.EpisodeIds()
+  observers = [
+    labelling.LabellingObserver(written.append, episode_ids=ids)
+    for _ in range(2)
+  ]
+  for one in episode([0.0]):
+    for observer in observers:
+      observer(one)
+  assert [e.label.episode_id[0] for e in written] == [0, 1]
+
+
+def test_threads_never_get_the_same_id():
+  ids = labelling.EpisodeIds(3)
+  with futures.ThreadPoolExecutor(4) as pool:
+    taken = list(pool.map(lambda _: ids.take(), range(2000)))
+  assert sorted(taken) == list(range(3, 2003))
 
 
 def test_an_episode_cut_short_is_dropped():

@@ -166,8 +166,7 @@ def test_a_restart_has_everything_bit_for_bit(whole):
     assert trainer.practised_episodes == whole.trainer.practised_episodes
     assert trainer.practised_steps == whole.trainer.practised_steps
     assert (
-      trainer._observer.next_episode_id
-      == whole.trainer._observer.next_episode_id
+      trainer._episode_ids.following == whole.trainer._episode_ids.following
     )
     assert parts.replay.sizes() == whole.sizes
     assert trainer.pretrain() is None

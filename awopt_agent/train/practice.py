@@ -1,0 +1,109 @@
+"""Practice: the collect policy in the environments, beside the learner."""
+
+import threading
+from collections.abc import Callable
+from concurrent import futures
+
+import numpy as np
+from tf_agents.policies import py_tf_eager_policy
+from tf_agents.train import actor as actor_lib
+
+from awopt_agent import agent as agent_lib
+from awopt_agent import structs
+from awopt_agent.envs import vector_env
+from awopt_agent.experience import labelling
+
+__all__ = ['Practice']
+
+
+class Practice:
+  """Runs rounds of practice, one TF-Agents `Actor` for each worker.
+
+  A worker is a process with a batch of environments, stepped by a thread of
+  its own: episodes take unequal time, and with a common step for all workers
+  each would wait for the slowest.
+  """
+
+  def __init__(
+    self,
+    agent: agent_lib.AwOptAgent,
+    env: vector_env.VectorEnv | vector_env.ProcessEnv,
+    *,
+    round_steps: int,
+    write: Callable[[structs.Experience], None],
+    episode_ids: labelling.EpisodeIds,
+    success_threshold: float,
+  ):
+    """Joins the parts; nothing runs yet.
+
+    Args:
+      agent: Its collect policy acts.
+      env: Where it acts.
+      round_steps: Environment steps of a round, all workers together.
+      write: Receives each finished episode, one at a time.
+      episode_ids: Where episodes get their ids.
+      success_threshold: An episode whose return reaches it is a success.
+    """
+    policy = py_tf_eager_policy.PyTFEagerPolicy(
+      agent.collect_policy, use_tf_function=True, batch_time_steps=False
+    )
+    write = _one_at_a_time(write)
+    self._actors = [
+      actor_lib.Actor(
+        worker,
+        policy,
+        agent.train_step_counter,
+        steps_per_run=share,
+        observers=[
+          labelling.LabellingObserver(
+            write,
+            success_threshold=success_threshold,
+            episode_ids=episode_ids,
+          )
+        ],
+      )
+      for worker, share in zip(
+        env.workers, _shares(round_steps, env.workers), strict=True
+      )
+    ]
+    self._pool = futures.ThreadPoolExecutor(len(self._actors), 'practice')
+
+  def start_round(self) -> Callable[[], None]:
+    """Starts a round in the background.
+
+    Returns:
+      Waits for its end, and raises what went wrong.
+    """
+    running = [self._pool.submit(actor.run) for actor in self._actors]
+
+    def wait() -> None:
+      futures.wait(running)
+      for future in running:
+        future.result()
+
+    return wait
+
+  def reset(self) -> None:
+    """Begins new episodes; those under way are lost."""
+    for actor in self._actors:
+      actor.reset()
+
+  def close(self) -> None:
+    """Waits for the round under way, if there is one."""
+    self._pool.shutdown()
+
+
+def _shares(total: int, workers) -> list[int]:
+  """Splits a number of steps in proportion to the workers' environments."""
+  ends = np.cumsum([worker.batch_size for worker in workers])
+  return np.diff(ends * total // ends[-1], prepend=0).tolist()
+
+
+def _one_at_a_time(function: Callable) -> Callable:
+  lock = threading.Lock()
+
+  def locked(*args):
+    with lock:
+      return function(*args)
+
+  return locked
