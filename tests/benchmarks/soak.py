@@ -98,9 +98,10 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--episodes', type=int, default=10_000)
   parser.add_argument('--task', action='append', choices=sorted(envs.TASKS))
+  parser.add_argument('--world', action='append', choices=sorted(envs.WORLDS))
   flags = parser.parse_args()
   for task in flags.task or envs.TASKS:
-    for world in envs.WORLDS:
+    for world in flags.world or envs.WORLDS:
       print(_soak(task, flags.episodes, world=world), flush=True)
 
 

@@ -51,15 +51,15 @@ def _banana(rng):
 
 
 def _apple(rng):
+  # Not lower: fingers that have to reach down to the table lose round things.
   radius, height = rng.uniform(0.018, 0.022), rng.uniform(0.045, 0.05)
-  body = height - 0.006
   parts = [
-    body_lib.cylinder(radius, body * 0.6, z_m=body / 2),
-    body_lib.cylinder(radius * 0.75, body, z_m=body / 2),
-    body_lib.cylinder(0.003, 0.012, z_m=body, rgba=(0.35, 0.2, 0.1, 1.0)),
+    body_lib.cylinder(radius, height * 0.8, z_m=height * 0.4),
+    body_lib.cylinder(radius * 0.75, height, z_m=height / 2),
+    body_lib.cylinder(0.003, 0.012, z_m=height, rgba=(0.35, 0.2, 0.1, 1.0)),
   ]
   hues = (0.97, 1.0) if rng.random() < 0.5 else (0.27, 0.33)
-  return parts, body, radius, shapes.random_colour(rng, hues)
+  return parts, height, radius, shapes.random_colour(rng, hues)
 
 
 def _bread(rng):

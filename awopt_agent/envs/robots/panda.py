@@ -25,7 +25,7 @@ class Panda(base.Robot):
     open_gap_m=0.08,
     closed_gap_m=0.0,
     tip_length_m=0.0536,
-    force=60.0,
+    force=20.0,  # A stronger one throws what is held askew.
     gain=0.2,
   )
   _SHOULDER_HEIGHT_M = 0.333
