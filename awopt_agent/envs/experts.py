@@ -29,9 +29,10 @@ class ExpertConfig:
 
   def __post_init__(self):
     for name, value in dataclasses.asdict(self).items():
-      if not value >= 0:
+      if not 0 <= value < np.inf:
         raise ValueError(
-          f'{name} is a standard deviation and must be >= 0, got {value}.'
+          f'{name} is a standard deviation and must be finite and >= 0, got '
+          f'{value}.'
         )
 
 

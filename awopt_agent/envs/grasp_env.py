@@ -61,7 +61,8 @@ class GraspEnv(py_environment.PyEnvironment):
     workspace: Where the gripper may go.
 
   The episode is a function of `seed`, the number of episodes begun before it,
-  its world and the actions.
+  its world and the actions: bit for bit where what was played before was the
+  same, and else up to rounding, see `Simulation`.
   """
 
   def __init__(
@@ -93,24 +94,32 @@ class GraspEnv(py_environment.PyEnvironment):
       workspace: Where the gripper may go.
 
     Raises:
-      ValueError: If `control_hz` does not divide the physics rate, or the
-        parts do not fit each other.
+      ValueError: If a number cannot be, `control_hz` does not divide the
+        physics rate, or the parts do not fit each other.
     """
     super().__init__(handle_auto_reset=True)
-    physics_hz = simulation_lib.Simulation.physics_hz
-    if physics_hz % control_hz:
+    where = where or world_lib.World()
+    _check_numbers(
+      max_steps=max_steps,
+      step_length_m=step_length_m,
+      step_yaw_rad=step_yaw_rad,
+      control_hz=control_hz,
+    )
+    if seed < 0:
+      raise ValueError(f'seed must be >= 0, got {seed}.')
+    if where.latency_s[1] > 1 / control_hz:
       raise ValueError(
-        f'control_hz must divide {physics_hz}, got {control_hz}; '
-        'bind GraspEnv.control_hz to 10, 16 or 20.'
+        f'{type(where).__name__}.latency_s must end before the next action, '
+        f'after {1 / control_hz} s, got {where.latency_s}; shorten it.'
       )
-    self._substeps = physics_hz // control_hz
+    self._substeps = simulation_lib.Simulation.physics_hz // control_hz
     self._seed = seed
     self._episodes_begun = 0
     self._max_steps = max_steps
     self.step_length_m = step_length_m
     self.step_yaw_rad = step_yaw_rad
     self.workspace = workspace or robots.Workspace()
-    self._world = where or world_lib.World()
+    self._world = where
     self._simulation = simulation_lib.Simulation()
     try:
       self._build(task, robot, observation)
@@ -223,12 +232,11 @@ class GraspEnv(py_environment.PyEnvironment):
           f'action has no {name!r}; it needs {", ".join(self._action_spec)}.'
         )
       value = np.asarray(action[name])
-      if value.shape != spec.shape or not (
-        np.all(value >= spec.minimum) and np.all(value <= spec.maximum)
-      ):
+      if not _fits(value, spec):
+        kind = 'whole numbers' if spec.dtype == np.int32 else 'numbers'
         raise ValueError(
-          f'action {name!r} must have shape {spec.shape} and lie in '
-          f'[{spec.minimum}, {spec.maximum}], got {value}.'
+          f'action {name!r} must have shape {spec.shape} and be {kind} in '
+          f'[{spec.minimum}, {spec.maximum}], got {value}; clip or scale it.'
         )
 
   def _move(self, action) -> None:
@@ -270,3 +278,31 @@ class GraspEnv(py_environment.PyEnvironment):
 
   def _steps_left(self) -> np.ndarray:
     return np.array([1 - self._steps / self._max_steps], np.float32)
+
+
+def _fits(value: np.ndarray, spec) -> bool:
+  return bool(
+    value.dtype.kind in 'biuf'
+    and value.shape == spec.shape
+    and np.all(value >= spec.minimum)
+    and np.all(value <= spec.maximum)
+    and (spec.dtype != np.int32 or np.all(value == np.round(value)))
+  )
+
+
+def _check_numbers(
+  *, max_steps: int, control_hz: int, **lengths: float
+) -> None:
+  counts = {'max_steps': max_steps, 'control_hz': control_hz}
+  for name, value in counts.items():
+    if not isinstance(value, int) or value < 1:
+      raise ValueError(f'GraspEnv.{name} must be an int >= 1, got {value!r}.')
+  for name, length in lengths.items():
+    if not 0 < length < np.inf:
+      raise ValueError(f'GraspEnv.{name} must be > 0 and finite, got {length}.')
+  physics_hz = simulation_lib.Simulation.physics_hz
+  if physics_hz % control_hz:
+    raise ValueError(
+      f'control_hz must divide {physics_hz}, got {control_hz}; '
+      'bind GraspEnv.control_hz to 10, 16 or 20.'
+    )

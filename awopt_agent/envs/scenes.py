@@ -42,6 +42,13 @@ class Area:
   high_m: tuple[float, float]
   gap_m: float = 0.03
 
+  def __post_init__(self):
+    if np.any(np.asarray(self.low_m) >= np.asarray(self.high_m)):
+      raise ValueError(
+        f'an area must have low < high along x and y, got {self.low_m} and '
+        f'{self.high_m} m.'
+      )
+
   def inset(self, margin_m: float) -> tuple[np.ndarray, np.ndarray]:
     """Returns its least and greatest corner, moved inwards."""
     return np.array(self.low_m) + margin_m, np.array(self.high_m) - margin_m

@@ -163,11 +163,21 @@ class ImageSensor:
     Raises:
       ValueError: If the camera is inside something, or sees nothing.
     """
-    if not _MIN_PIXELS <= pixels <= _MAX_PIXELS:
+    if not isinstance(pixels, int) or not _MIN_PIXELS <= pixels <= _MAX_PIXELS:
       raise ValueError(
         f'ImageSensor.pixels must lie in [{_MIN_PIXELS}, {_MAX_PIXELS}], got '
-        f'{pixels}.'
+        f'{pixels}; choose such an int.'
       )
+    if not 0 < field_of_view_deg < 180:
+      raise ValueError(
+        'ImageSensor.field_of_view_deg must lie between 0 and 180, got '
+        f'{field_of_view_deg}.'
+      )
+    for name, point in {'eye_m': eye_m, 'target_m': target_m}.items():
+      if np.shape(point) != (3,) or not np.all(np.isfinite(point)):
+        raise ValueError(
+          f'ImageSensor.{name} must be three finite numbers, got {point}.'
+        )
     self._simulation = simulation
     self._robot = robot
     self._camera = simulation_lib.Camera(
@@ -228,6 +238,12 @@ class ImageSensor:
       raise ValueError(
         f'the camera at ImageSensor.eye_m = {camera.eye_m} is inside '
         f'{around}; move it.'
+      )
+    if np.ptp(self._simulation.render(camera)) == 0:
+      raise ValueError(
+        f'the camera at ImageSensor.eye_m = {camera.eye_m} sees nothing of '
+        f'what is around {camera.target_m}: it is too far, or straight above; '
+        'move it.'
       )
 
 

@@ -19,6 +19,8 @@ __all__ = ['Camera', 'Simulation', 'quiet_terminal']
 _TOUCH_M = 0.001
 # A box larger than this is that of a plane.
 _ENDLESS_M = 100.0
+# Bullet's own group of what is fixed, and whom it meets: what is not.
+_FIXED = 2, ~2
 
 
 def _flush() -> None:
@@ -78,8 +80,9 @@ class Camera:
 class Simulation:
   """A private PyBullet world with repeatable physics.
 
-  Equal calls in equal order give equal states, bit for bit, whatever was
-  simulated before `reset_to`.
+  Equal calls in equal order, from the constructor on, give equal states, bit
+  for bit. What came before `reset_to` shows in the last bits of some steps
+  after it: the engine keeps its lists of neighbours in an order of their own.
   """
 
   physics_hz = 240
@@ -111,15 +114,22 @@ class Simulation:
   def reset_to(self, state_id: int) -> None:
     """Goes back to a state that `save` returned."""
     # A restored state keeps contacts that lasted until now, with the impulses
-    # that the solver starts from; they end while all bodies are apart.
-    # Nobody looks at a sleeper's contacts, and it wakes a step later.
-    for index in range(self.client.getNumBodies()):
-      body = self.client.getBodyUniqueId(index)
+    # that the solver starts from, and how long each body has lain still. All
+    # that ends where bodies are apart, awake and fast. An endless plane is
+    # everyone's neighbour, and left out meanwhile.
+    bodies = self._bodies()
+    planes = [body for body in bodies if self._is_endless(body, -1)]
+    for plane in planes:
+      self.client.setCollisionFilterGroupMask(plane, -1, 0, 0)
+    for index, body in enumerate(bodies):
+      # Nobody looks at a sleeper's contacts.
       self._activate(body, self.client.ACTIVATION_STATE_WAKE_UP)
-      self.client.resetBasePositionAndOrientation(
-        body, (9.0 * index, 0, 9), (0, 0, 0, 1)
-      )
+      spot = (9.0 * index, 0, 9.0 * index)
+      self.client.resetBasePositionAndOrientation(body, spot, (0, 0, 0, 1))
+      self.client.resetBaseVelocity(body, (0, 0, 9))
     self.step(2)
+    for plane in planes:
+      self.client.setCollisionFilterGroupMask(plane, -1, *_FIXED)
     self.client.restoreState(state_id)
 
   def pose(self, body: int) -> tuple[np.ndarray, np.ndarray]:
@@ -161,15 +171,22 @@ class Simulation:
     if point_m[2] <= 0:
       return 'the table'
     self.client.performCollisionDetection()  # It updates the boxes.
-    for index in range(self.client.getNumBodies()):
-      body = self.client.getBodyUniqueId(index)
+    for body in self._bodies():
       for link in range(-1, self.client.getNumJoints(body)):
         low, high = np.array(self.client.getAABB(body, link))
-        wide = np.any(high - low > _ENDLESS_M)
-        if not wide and np.all(point_m > low) and np.all(point_m < high):
+        inside = np.all(point_m > low) and np.all(point_m < high)
+        if inside and not self._is_endless(body, link):
           name = self.client.getBodyInfo(body)[1].decode()
           return f'the robot {name!r}' if name else f'body {body}'
     return None
+
+  def _bodies(self) -> list[int]:
+    count = self.client.getNumBodies()
+    return [self.client.getBodyUniqueId(index) for index in range(count)]
+
+  def _is_endless(self, body: int, link: int) -> bool:
+    low, high = np.array(self.client.getAABB(body, link))
+    return bool(np.any(high - low > _ENDLESS_M))
 
   def touching_links(self, robot: int, body: int) -> set[int]:
     """Returns the links of `robot` that touched `body` in the last step."""

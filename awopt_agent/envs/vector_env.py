@@ -214,7 +214,7 @@ class _CleanProcess(parallel_py_environment.ProcessPyEnvironment):
   def wait_start(self) -> None:
     ready = self._answer(self._conn.recv)
     if ready != self._READY:
-      raise RuntimeError(f'the environment could not be built:\n{ready[1]}')
+      raise _as_raised(ready[1])
 
   def call(self, name, *args, **kwargs):
     try:
@@ -232,7 +232,12 @@ class _CleanProcess(parallel_py_environment.ProcessPyEnvironment):
       self._process.join(_END_LIMIT_S)
 
   def _receive(self):
-    return self._answer(super()._receive)
+    try:
+      return self._answer(super()._receive)
+    except (TimeoutError, ChildProcessError):
+      raise
+    except Exception as error:  # It holds the traceback of the process.
+      raise _as_raised(str(error)) from None
 
   def _answer(self, receive: Callable[[], Any]) -> Any:
     try:
@@ -261,6 +266,14 @@ class _CleanProcess(parallel_py_environment.ProcessPyEnvironment):
 
   def __setstate__(self, state):
     self.__dict__.update(state)
+
+
+def _as_raised(traceback: str) -> Exception:
+  """Turns the traceback of another process into its error."""
+  kind, _, text = traceback.strip().splitlines()[-1].partition(': ')
+  if kind == 'ValueError':
+    return ValueError(text)
+  return RuntimeError(f'the environment process failed: {kind}: {text}')
 
 
 def _serve(process: _CleanProcess, conn) -> None:

@@ -5,6 +5,7 @@ and errors in the second. Each episode draws its conditions from ranges.
 """
 
 import dataclasses
+from typing import Any
 
 import gin
 import numpy as np
@@ -15,6 +16,29 @@ Range = tuple[float, float]
 _WOOD = (0.78, 0.70, 0.60)
 # The light never comes from below.
 _LEAST_LIGHT = (-np.inf, -np.inf, 0.3)
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, int | float) and 0 <= value < np.inf
+
+
+def _is_range(value: Any) -> bool:
+  return (
+    isinstance(value, tuple | list)
+    and len(value) == 2
+    and all(map(_is_number, value))
+    and value[0] <= value[1]
+  )
+
+
+def _are_colours(value: Any) -> bool:
+  """Tells whether each channel has a range within [0, 1]."""
+  if len(value) != 2 or {len(colour) for colour in value} != {3}:
+    return False
+  return all(
+    _is_range(channel) and channel[1] <= 1
+    for channel in zip(*value, strict=True)
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,12 +102,23 @@ class World:
 
   def __post_init__(self):
     for field in dataclasses.fields(self):
-      value = getattr(self, field.name)
-      if field.type == Range and not 0 <= value[0] <= value[1]:
-        raise ValueError(
-          f'{type(self).__name__}.{field.name} must be a range (low, high) '
-          f'with 0 <= low <= high, got {value}.'
-        )
+      name, value = field.name, getattr(self, field.name)
+      if field.type == Range:
+        self._require(name, _is_range(value), 'a range (low, high), 0 <= low')
+      elif field.type in (float, int):
+        self._require(name, _is_number(value), 'a finite number >= 0')
+    self._require('object_seed', isinstance(self.object_seed, int), 'an int')
+    self._require('mass_scale', self.mass_scale[0] > 0, 'above 0')
+    self._require(
+      'table_rgb', _are_colours(self.table_rgb), 'two colours, dark and light'
+    )
+
+  def _require(self, name: str, fine: bool, what: str) -> None:
+    if not fine:
+      raise ValueError(
+        f'{type(self).__name__}.{name} must be {what}, got '
+        f'{getattr(self, name)!r}; bind another value.'
+      )
 
   def draw(self, rng: np.random.Generator) -> Conditions:
     """Draws the conditions of an episode."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from awopt_agent import files
 
-__all__ = ['Parser', 'add_run_flags', 'one_line_errors']
+__all__ = ['Parser', 'add_gin_flags', 'add_run_flags', 'one_line_errors']
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,14 +20,15 @@ class Parser(argparse.ArgumentParser):
     self.exit(2, f'{self.prog}: {message}; see {self.prog} --help.\n')
 
 
+def add_gin_flags(parser: argparse.ArgumentParser) -> None:
+  """Adds the flags of whatever gin configures."""
+  for name in ('--gin_file', '--gin_bindings'):
+    parser.add_argument(name, action='append', default=[], help='repeatable')
+
+
 def add_run_flags(parser: argparse.ArgumentParser) -> None:
   """Adds the flags that every program of a run takes."""
-  parser.add_argument(
-    '--gin_file', action='append', default=[], help='repeatable'
-  )
-  parser.add_argument(
-    '--gin_bindings', action='append', default=[], help='repeatable'
-  )
+  add_gin_flags(parser)
   parser.add_argument('--root_dir', required=True, help='folder of the run')
   parser.add_argument('--seed', type=int, default=0)
 

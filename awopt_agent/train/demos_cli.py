@@ -23,6 +23,7 @@ def _parse(arguments):
     verb.add_argument('--seed', type=int, default=0)
     verb.add_argument('--noise', type=float, help='sigma, in action units')
     verb.add_argument('--bias_m', type=float, help='sigma of the aim, metres')
+    command_line.add_gin_flags(verb)
   inspect = verbs.add_parser('inspect', help='print what is in a set')
   inspect.add_argument('source', help='folder, or name of a TFDS set')
   inspect.add_argument('--split', default='train', help='such as train[:6]')
@@ -47,15 +48,27 @@ def _add_play_flags(play) -> None:
 
 
 # Imports wait for good flags: TensorFlow alone takes seconds.
+def _configure(flags) -> None:
+  """Binds what decides about environments, such as ImageSensor.pixels."""
+  from awopt_agent.train import (
+    config,
+    loop,  # noqa: F401  A task's gin file binds TrainConfig, too.
+  )
+
+  config.load(flags.gin_file, flags.gin_bindings)
+
+
 def _record(flags) -> str:
   from awopt_agent.train import recording
 
+  _configure(flags)
   return recording.record(flags)
 
 
 def _play(flags) -> str:
   from awopt_agent.train import playing
 
+  _configure(flags)
   return playing.play(flags)
 
 

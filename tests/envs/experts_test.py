@@ -77,9 +77,9 @@ def test_bias_of_aim_spoils_some_episodes(env):
 
 def test_a_poor_expert_fails_often_but_not_always(env):
   env.seed(104)
-  assert (
-    0.1 < _success_rate(env, _expert(env, noise=0.35, bias_m=0.02), 40) < 0.8
-  )
+  # .3 or so; five standard errors of 40 episodes are .36.
+  expert = _expert(env, noise=0.3, bias_m=0.02)
+  assert 0 < _success_rate(env, expert, 40) < 0.7
 
 
 def test_its_generator_decides_its_errors(env):

@@ -124,6 +124,24 @@ def test_the_camera_sees_the_whole_workspace(scene):
       assert np.sum(np.abs(seen - without).max(axis=-1) > 20) >= 3, (x, y)
 
 
+@pytest.mark.parametrize(
+  ('wrong', 'message'),
+  [
+    ({'pixels': 64.5}, 'pixels must lie in .* got 64.5; choose such an int'),
+    ({'field_of_view_deg': 0.0}, 'field_of_view_deg must lie between'),
+    ({'field_of_view_deg': 180.0}, 'field_of_view_deg must lie between'),
+    ({'eye_m': (1.0, 2.0)}, 'eye_m must be three finite numbers'),
+    ({'target_m': (np.inf, 0.0, 0.0)}, 'target_m must be three finite'),
+    # Straight above, up is no direction in the picture.
+    ({'eye_m': (0.57, 0.0, 0.7)}, 'sees nothing'),
+    ({'eye_m': (5.0, 5.0, 5.0)}, 'sees nothing'),
+  ],
+)
+def test_a_camera_that_cannot_be_is_refused(scene, wrong, message):
+  with pytest.raises(ValueError, match=message):
+    scene.camera(**wrong)
+
+
 def test_the_status_tells_aperture_and_height(scene):
   scene.robot.home(np.array([0.55, 0.0, 0.2]), 0.0)
   opened = scene.camera().read()['gripper_status']

@@ -247,15 +247,37 @@ def _fail():
 
 
 def test_when_one_process_cannot_build_none_is_left():
-  with pytest.raises(RuntimeError, match='no such table'):
+  with pytest.raises(ValueError, match='^no such table$'):
     vector_env.ProcessEnv(fakes.make_vector_env, _fail)
   children = multiprocessing.active_children()
   assert not [child for child in children if child.is_alive()]
 
 
 def test_an_environment_that_cannot_be_built_tells_why_and_leaves_nothing():
-  with pytest.raises(RuntimeError, match='no such table'):
+  with pytest.raises(ValueError, match='^no such table$'):
     vector_env.ProcessEnv(_fail)
+
+
+class _Picky(fakes.EvenEnv):
+  def _step(self, action):
+    if np.isnan(action['move'][0]):
+      raise ValueError("action 'move' must be a number, got nan; clip it.")
+    return {}['no such key']
+
+
+def test_an_error_in_a_process_is_raised_here_in_one_line():
+  def make():
+    return vector_env.VectorEnv([_Picky()])
+
+  for value, kind, message in (
+    (np.nan, ValueError, "^action 'move' must be a number, got nan; clip it.$"),
+    (1.0, RuntimeError, "failed: KeyError: 'no such key'"),
+  ):
+    env = vector_env.ProcessEnv(make)
+    env.reset()
+    with pytest.raises(kind, match=message):
+      env.step({'move': np.full((1, 1), value, np.float32)})
+    env.close()
 
 
 def test_a_process_leaves_interrupts_to_its_parent(env):

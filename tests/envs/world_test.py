@@ -47,10 +47,42 @@ def test_the_light_comes_from_above():
   assert all(_draw(where, seed).light[2] > 0 for seed in range(50))
 
 
-@pytest.mark.parametrize('value', [(0.5, 0.4), (-0.1, 1.0), (np.nan, 1.0)])
+@pytest.mark.parametrize(
+  'value',
+  [
+    (0.5, 0.4),
+    (-0.1, 1.0),
+    (np.nan, 1.0),
+    (0.1, np.inf),
+    (1,),
+    (1, 2, 3),
+    ('a', 'b'),
+    0.5,
+  ],
+)
 def test_refuses_what_is_no_range(value):
   with pytest.raises(ValueError, match='World.friction must be a range'):
     world.World(friction=value)
+
+
+@pytest.mark.parametrize(
+  'wrong',
+  [
+    {'mass_scale': (0.0, 1.0)},
+    {'camera_shift_m': -1.0},
+    {'light_spread': -1.0},
+    {'light_spread': np.inf},
+    {'object_seed': -1},
+    {'object_seed': 1.5},
+    {'table_rgb': ((1.0, 1.0, 1.0), (0.5, 0.5, 0.5))},
+    {'table_rgb': ((0.0, 0.0, 0.0), (2.0, 1.0, 1.0))},
+    {'table_rgb': ((0.0, 0.0), (1.0, 1.0))},
+  ],
+)
+def test_refuses_what_cannot_be(wrong):
+  ((name, _),) = wrong.items()
+  with pytest.raises(ValueError, match=f'World.{name} must be'):
+    world.World(**wrong)
 
 
 def test_gin_sets_the_ranges_of_each_world():

@@ -23,7 +23,9 @@ def _clean_gin():
 
 
 def test_there_is_a_gin_file_for_each_task():
-  assert {path.stem for path in TASK_FILES} == set(envs.TASKS)
+  # Task 3 is Task 1 in another world.
+  stems = {path.stem for path in TASK_FILES}
+  assert stems == {*envs.TASKS, 'indiscriminate_grasping_real'}
 
 
 @pytest.mark.parametrize('path', TASK_FILES, ids=lambda path: path.stem)

@@ -46,6 +46,29 @@ def test_records_a_set_and_says_what_it_did(run, tmp_path):
   assert [episode.success for episode in episodes] == [True] * 3
 
 
+def test_gin_reaches_what_is_recorded(run, tmp_path):
+  folder = tmp_path / 'seen_demos'
+  code, _, err = _record(
+    run,
+    folder,
+    '--observation=image',
+    '--gin_file=task/green_bowl.gin',
+    '--gin_bindings=ImageSensor.pixels = 48',
+  )
+  assert code == 0, err
+  episode = next(iter(reader.read_episodes(str(folder))))
+  assert episode.observation['image'].shape[1:] == (48, 48, 3)
+
+
+def test_a_binding_that_does_not_exist_is_named(run, tmp_path):
+  code, _, err = _record(
+    run, tmp_path / 'a_demos', '--gin_bindings=ImageSensor.size = 48'
+  )
+  assert code == 1
+  assert 'size' in err
+  assert len(err.splitlines()) == 1
+
+
 def test_inspects_what_it_recorded(run, tmp_path):
   folder = tmp_path / 'some_demos'
   _record(run, folder, '--noise', '0')

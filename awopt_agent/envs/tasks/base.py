@@ -132,7 +132,7 @@ class Task(abc.ABC):
         self._simulation.place(thing.body, spot)
 
 
-def check_count(name: str, count: int) -> None:
-  """Refuses a number of objects below one."""
-  if count < 1:
-    raise ValueError(f'{name} must be at least 1, got {count}.')
+def check_count(name: str, count: int, least: int = 1) -> None:
+  """Refuses a number of objects that is none, or too small."""
+  if not isinstance(count, int) or isinstance(count, bool) or count < least:
+    raise ValueError(f'{name} must be an int >= {least}, got {count!r}.')

@@ -83,4 +83,4 @@ def _tableware(simulation, where):
 
 def _meshes(simulation, where):
   rng = np.random.default_rng(where.object_seed)
-  return [meshes.make_mesh(simulation, rng) for _ in range(3)]
+  return meshes.make_meshes(simulation, rng, 3)

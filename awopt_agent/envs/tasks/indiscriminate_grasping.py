@@ -44,11 +44,12 @@ class IndiscriminateGrasping(base.Task):
     base.check_count('IndiscriminateGrasping.objects', objects)
     self._bin = scenes.Area(bin_low_m, bin_high_m, gap_m=0.01)
     scenes.make_bin(simulation, self._bin)
-    make = meshes.make_mesh if where.meshes else shapes.make_shape
+    count = max(objects, different_objects)
     rng = np.random.default_rng(where.object_seed)
-    things = [
-      make(simulation, rng) for _ in range(max(objects, different_objects))
-    ]
+    if where.meshes:
+      things = meshes.make_meshes(simulation, rng, count)
+    else:
+      things = [shapes.make_shape(simulation, rng) for _ in range(count)]
     super().__init__(simulation, things, count=objects)
     scenes.check_room(self.objects, objects, self._bin)
 

@@ -37,12 +37,14 @@ class _ThreeBins(base.Task):
       counts: Pieces in the left, middle and right bin.
       pieces_of_each: Different pieces of each kind.
     """
-    if len(counts) != len(_BINS_Y_M):
+    if np.shape(counts) != (len(_BINS_Y_M),):
       raise ValueError(
         f'counts must name a number of pieces for each of the 3 bins, got '
         f'{counts}.'
       )
-    base.check_count('the pieces in the middle bin', counts[_MIDDLE])
+    for place, count in enumerate(counts):
+      base.check_count(f'counts[{place}]', count, least=int(place == _MIDDLE))
+    base.check_count('pieces_of_each', pieces_of_each)
     self._counts = tuple(counts)
     self._bins = [
       scenes.Area((_LOW_X_M, low), (_HIGH_X_M, high), gap_m=0.01)

@@ -14,9 +14,13 @@ def _simulation():
   simulation.close()
 
 
+def make(simulation, seed, count=1):
+  return meshes.make_meshes(simulation, np.random.default_rng(seed), count)
+
+
 @pytest.mark.parametrize('seed', range(8))
 def test_a_mesh_fits_between_the_fingers_and_comes_to_rest(simulation, seed):
-  thing = meshes.make_mesh(simulation, np.random.default_rng(seed))
+  (thing,) = make(simulation, seed)
   simulation.place(thing.body, (0, 0, 1))
   simulation.step(1)
   extents = np.subtract(*reversed(simulation.client.getAABB(thing.body)))
@@ -27,9 +31,19 @@ def test_a_mesh_fits_between_the_fingers_and_comes_to_rest(simulation, seed):
   assert scenes.settle(simulation, [thing])
 
 
-def test_the_generator_chooses_the_mesh(simulation):
+def test_the_generator_chooses_the_meshes(simulation):
   names = [
-    meshes.make_mesh(simulation, np.random.default_rng(seed)).name
-    for seed in (1, 2, 1)
+    [thing.name for thing in make(simulation, seed, 3)] for seed in (1, 2, 1)
   ]
   assert names[0] == names[2] != names[1]
+
+
+def test_no_mesh_comes_twice(simulation):
+  names = {thing.name for thing in make(simulation, 0, 40)}
+  assert len(names) == 40
+
+
+def test_more_meshes_than_there_are_is_an_error(monkeypatch, simulation):
+  monkeypatch.setattr(meshes, '_COUNT', 3)
+  with pytest.raises(ValueError, match='4 were asked for'):
+    make(simulation, 0, 4)

@@ -60,7 +60,7 @@ def test_no_object_overlaps_another_or_starts_lifted(world):
       assert contact[8] > -MAX_DEPTH_M
     for thing in world.task.in_play:
       # The engine's box around a tilted mesh is larger than the mesh.
-      slack = 0.003 if thing.stands else 0.02
+      slack = 0.003 if thing.stands else 0.03
       assert -slack < world.simulation.lowest_m(thing.body) < 0.02
       assert world.simulation.speed(thing.body) < 0.01
     assert not world.task.success(world.robot)
@@ -133,8 +133,10 @@ def test_an_object_in_the_air_that_nothing_holds_does_not_count(world):
 
 def test_a_held_object_that_is_not_lifted_does_not_count(world):
   world.reset(1)
-  thing = world.task.sought()[0]
-  _lift(world, thing, 0.07, closed=True)
+  for thing in world.task.sought():  # A mesh may slip away.
+    _lift(world, thing, 0.07, closed=True)
+    if world.robot.holds(thing.body):
+      break
   assert world.robot.holds(thing.body)
   assert not world.task.success(world.robot)
 
@@ -164,5 +166,7 @@ def test_the_conditions_reach_the_objects(world):
 
 
 def test_refuses_no_objects():
-  with pytest.raises(ValueError, match='Thing.count must be at least 1, got 0'):
+  with pytest.raises(
+    ValueError, match='Thing.count must be an int >= 1, got 0'
+  ):
     base.check_count('Thing.count', 0)

@@ -77,5 +77,5 @@ def test_refuses_more_objects_than_the_bin_holds(simulation):
 
 
 def test_refuses_an_empty_bin(simulation):
-  with pytest.raises(ValueError, match='objects must be at least 1, got 0'):
+  with pytest.raises(ValueError, match='objects must be an int >= 1, got 0'):
     _make(simulation, objects=0)

@@ -72,7 +72,11 @@ def test_a_piece_lies_in_one_place_alone(simulation):
   'settings, message',
   [
     ({'counts': (2, 3)}, 'a number of pieces for each of the 3 bins'),
-    ({'counts': (2, 0, 2)}, 'in the middle bin must be at least 1, got 0'),
+    ({'counts': 3}, 'a number of pieces for each of the 3 bins'),
+    ({'counts': (2, 0, 2)}, r'counts\[1\] must be an int >= 1, got 0'),
+    ({'counts': (-1, 3, 2)}, r'counts\[0\] must be an int >= 0, got -1'),
+    ({'counts': (2.5, 3, 2)}, r'counts\[0\] must be an int >= 0, got 2.5'),
+    ({'pieces_of_each': 1.5}, 'pieces_of_each must be an int'),
     ({'counts': (2, 30, 2), 'pieces_of_each': 9}, 'no room for 30 objects'),
     ({'counts': (2, 3, 2), 'pieces_of_each': 1}, 'raise pieces_of_each'),
   ],
