@@ -102,6 +102,12 @@ class TrainConfig:
         f'TrainConfig.success_fraction must be in [0, 1] or None, got '
         f'{fraction}.'
       )
+    if self.round_steps < self.num_parallel_environments:
+      raise ValueError(
+        'TrainConfig.round_steps must be >= num_parallel_environments '
+        f'({self.num_parallel_environments}), a step for each process, got '
+        f'{self.round_steps}.'
+      )
 
   def _check(self, name: str, kind: Any, value: Any) -> None:
     not_numbers = (str, augmentation.AugmentConfig)

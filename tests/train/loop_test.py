@@ -296,6 +296,11 @@ def test_an_environment_that_dies_in_practice_ends_the_run(tmp_path):
     assert parts.store.latest()
 
 
+def test_a_round_has_a_step_for_each_process():
+  with pytest.raises(ValueError, match='round_steps must be >= .*got 3'):
+    _config(num_envs=4, num_parallel_environments=4, round_steps=3)
+
+
 def test_rates_are_described_in_one_line():
   rates = {
     'actor': loop.evaluation.SuccessRate(1, 2),

@@ -59,7 +59,7 @@ def test_the_same_seed_measures_the_same(root):
 
 
 def test_a_binding_changes_the_task(root):
-  narrow = ['GreenBowl.area_high_m = (0.46, -0.14)']  # A point.
+  narrow = ['GreenBowl.area_high_m = (0.47, -0.13)']  # A centimetre.
   with pytest.raises(ValueError, match='no room for 4 objects'):
     _evaluate(root, gin_bindings=narrow)
 
