@@ -74,8 +74,7 @@ class PointActor(networks.Actor):
     rows = tf.shape(features)[0]
     mean = tf.tile(self.mean[tf.newaxis], [rows, 1])
     return action_distribution.ActionDistribution(
-      mean,
-      tf.ones_like(mean) * self.std,
+      action_distribution.Gaussian(mean, tf.ones_like(mean) * self.std),
       [tf.tile(logits[tf.newaxis], [rows, 1]) for logits in self.logits],
     )
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 
-__all__ = ['CemConfig', 'CemResult', 'maximize']
+__all__ = ['CemConfig', 'CemResult', 'centre', 'maximize']
 
 # Share of a group's probability that is spread evenly after each round, so
 # that no value of a discrete action is lost for good.
@@ -30,6 +30,8 @@ class CemConfig:
     initial_std: Standard deviation of the first round, in the units of the
       codec ([-1, 1]).
     min_std: Floor of the fitted standard deviation, same units.
+    candidate: When a candidate from outside competes: at the 'end' with the
+      best of all rounds, or in 'each_round', where it may become an elite.
   """
 
   samples: int = 64
@@ -37,6 +39,7 @@ class CemConfig:
   rounds: int = 2
   initial_std: float = 1.0
   min_std: float = 0.02
+  candidate: str = 'end'
 
   def __post_init__(self):
     if not 1 <= self.elites <= self.samples:
@@ -50,6 +53,11 @@ class CemConfig:
       raise ValueError(
         'CemConfig.initial_std must be > 0 and min_std >= 0, got '
         f'{self.initial_std} and {self.min_std}.'
+      )
+    if self.candidate not in ('end', 'each_round'):
+      raise ValueError(
+        "CemConfig.candidate must be 'end' or 'each_round', got "
+        f'{self.candidate!r}.'
       )
 
 
@@ -82,6 +90,7 @@ def maximize(
   seed: tf.Tensor,
   config: CemConfig,
   candidate: tf.Tensor | None = None,
+  first_mean: tf.Tensor | None = None,
 ) -> CemResult:
   """Searches for the action of the highest score.
 
@@ -96,37 +105,62 @@ def maximize(
     discrete_sizes: Length of each one-hot group after them.
     seed: int32 `[2]`; equal seeds give equal results.
     config: Sizes of the search.
-    candidate: `[B, A]` action that competes once, at the end, with the best
-      of all rounds; None for none.
+    candidate: `[B, A]` action that competes as `config.candidate` says; None
+      for none.
+    first_mean: `[B, A]` action around which the first round is drawn; a group
+      may hold probabilities. None for the middle of all, evenly.
 
   Returns:
     The best action seen in any round, or the candidate where it scores
     higher; ties go to what was seen first.
 
-  Source: AW-Opt (arXiv:2111.05424) section 4.4 for the candidate.
+  Source: AW-Opt (arXiv:2111.05424) section 4.4 for candidate and first mean.
   """
-  proposal = _Proposal(
-    mean=tf.zeros([batch_size, 1, continuous_size]),
-    std=tf.fill([batch_size, 1, continuous_size], config.initial_std),
-    probabilities=[
-      tf.fill([batch_size, 1, size], 1.0 / size) for size in discrete_sizes
-    ],
-  )
+  if first_mean is None:
+    first_mean = tf.tile(
+      [centre(continuous_size, discrete_sizes)], [batch_size, 1]
+    )
+  proposal = _propose(first_mean, continuous_size, discrete_sizes, config)
   best: CemResult | None = None
   for index in range(config.rounds):
     seed_of_round = tf.random.experimental.stateless_fold_in(seed, index)
     actions = _sample(proposal, config.samples, seed_of_round)
+    if candidate is not None and config.candidate == 'each_round':
+      actions = tf.concat([actions, candidate[:, tf.newaxis]], axis=1)
     scores = score_fn(actions)
     values, indices = tf.math.top_k(scores, config.elites)
     elites = tf.gather(actions, indices, batch_dims=1)
     best = _better(best, CemResult(elites[:, 0], values[:, 0]))
     if index + 1 < config.rounds:
       proposal = _fit(elites, continuous_size, discrete_sizes, config)
-  if candidate is not None:
+  if candidate is not None and config.candidate == 'end':
     score = score_fn(candidate[:, tf.newaxis, :])[:, 0]
     best = _better(best, CemResult(candidate, score))
   assert best is not None  # At least one round, by CemConfig.
   return best
+
+
+def centre(continuous_size: int, discrete_sizes: Sequence[int]) -> tf.Tensor:
+  """Returns the action `[A]` that prefers nothing: where a search begins."""
+  groups = [tf.fill([size], 1.0 / size) for size in discrete_sizes]
+  return tf.concat([tf.zeros([continuous_size]), *groups], axis=0)
+
+
+def _propose(mean, continuous_size, discrete_sizes, config) -> _Proposal:
+  """Returns the first round's proposal, around `[B, A]`."""
+  continuous, *groups = tf.split(
+    mean[:, tf.newaxis], [continuous_size, *discrete_sizes], axis=-1
+  )
+  return _Proposal(
+    mean=continuous,
+    std=tf.fill(tf.shape(continuous), config.initial_std),
+    probabilities=[_smooth(group) for group in groups],
+  )
+
+
+def _smooth(probabilities: tf.Tensor) -> tf.Tensor:
+  size = probabilities.shape[-1]
+  return (1 - _SMOOTHING) * probabilities + _SMOOTHING / size
 
 
 def _sample(proposal: _Proposal, count: int, seed: tf.Tensor) -> tf.Tensor:
@@ -160,9 +194,7 @@ def _fit(elites, continuous_size, discrete_sizes, config) -> _Proposal:
     mean=mean,
     std=tf.maximum(tf.sqrt(variance), config.min_std),
     probabilities=[
-      (1 - _SMOOTHING) * tf.reduce_mean(group, axis=1, keepdims=True)
-      + _SMOOTHING / size
-      for group, size in zip(groups, discrete_sizes, strict=True)
+      _smooth(tf.reduce_mean(group, axis=1, keepdims=True)) for group in groups
     ],
   )
 

@@ -7,6 +7,7 @@ __all__ = [
   'advantage_weights',
   'critic_cross_entropy',
   'critic_squared_error',
+  'softmax_weights',
 ]
 
 
@@ -65,6 +66,30 @@ def advantage_weights(
   # Clipped before exp, which would overflow to inf first.
   limit = tf.math.log(tf.constant(max_weight, advantage.dtype))
   return tf.stop_gradient(tf.exp(tf.minimum(advantage, limit)))
+
+
+def softmax_weights(
+  advantage: tf.Tensor, keep: tf.Tensor, *, temperature: float
+) -> tf.Tensor:
+  """Weighs the kept actions of a batch against each other.
+
+  Args:
+    advantage: `[B]`, in return units.
+    keep: bool `[B]`, which actions take part.
+    temperature: Advantage, in return units, that multiplies a weight by e.
+
+  Returns:
+    `[B]` weights whose mean over the kept ones is 1, and 0 for the others; no
+    gradient flows through them.
+
+  Source: AWAC (arXiv:2006.09359) eq. 13, whose normaliser its authors' code
+    takes over the batch.
+  """
+  advantage.shape.assert_is_compatible_with(keep.shape)
+  kept = tf.cast(keep, advantage.dtype)
+  logits = tf.where(keep, advantage / temperature, advantage.dtype.min)
+  shares = tf.nn.softmax(logits) * kept
+  return tf.stop_gradient(shares * tf.reduce_sum(kept))
 
 
 def actor_loss(

@@ -2,51 +2,18 @@
 
 import tensorflow as tf
 
-from awopt_agent.learning import cem, networks
+from awopt_agent.learning import action_codec, cem, networks, search
 from awopt_agent.policies import base
 
-__all__ = ['CemPolicy', 'best_action']
-
-
-def best_action(
-  observation,
-  critic: networks.Critic,
-  codec,
-  *,
-  config: cem.CemConfig,
-  seed: tf.Tensor,
-  candidate: tf.Tensor | None = None,
-) -> cem.CemResult:
-  """Maximises a critic at each observation of a batch.
-
-  Args:
-    observation: Nest of `[B, ...]`.
-    critic: Encodes once, scores many.
-    codec: `ActionCodec` of the actions.
-    config: Sizes of the search.
-    seed: int32 `[2]`.
-    candidate: `[B, A]` action that competes at the end, or None.
-
-  Returns:
-    Actions `[B, A]` and their scores `[B]`.
-  """
-  features = critic.encode(observation)
-  return cem.maximize(
-    lambda actions: critic.score(features, actions),
-    batch_size=tf.shape(features)[0],
-    continuous_size=codec.continuous_size,
-    discrete_sizes=codec.discrete_sizes,
-    seed=seed,
-    config=config,
-    candidate=candidate,
-  )
+__all__ = ['CemPolicy']
 
 
 class CemPolicy(base.VectorPolicy):
   """Acts by CEM; with an actor, its mode competes as a candidate.
 
   Equal observations get equal actions: the search's random numbers are the
-  same at every call.
+  same at every call. With a warm start a search begins at the action of the
+  step before, which is the policy's state.
   """
 
   def __init__(
@@ -57,6 +24,7 @@ class CemPolicy(base.VectorPolicy):
     critic: networks.Critic,
     config: cem.CemConfig,
     actor: networks.Actor | None = None,
+    warm_start: bool = False,
     seed: int = 0,
     name: str = 'cem_policy',
   ):
@@ -68,10 +36,19 @@ class CemPolicy(base.VectorPolicy):
       critic: What is maximised.
       config: Sizes of the search.
       actor: Gives the candidate; None for CEM alone.
+      warm_start: Whether a search begins where the last one ended.
       seed: Of the search.
       name: Of the policy.
     """
-    super().__init__(time_step_spec, action_spec, name=name)
+    codec = action_codec.ActionCodec(action_spec)
+    state = tf.TensorSpec([codec.size], tf.float32, 'last_action')
+    super().__init__(
+      time_step_spec,
+      action_spec,
+      policy_state_spec=state if warm_start else (),
+      automatic_state_reset=False,
+      name=name,
+    )
     self._critic = critic
     self._actor = actor
     self._config = config
@@ -86,12 +63,20 @@ class CemPolicy(base.VectorPolicy):
     if self._actor is not None:
       features = self._actor.encode(time_step.observation)
       candidate = self._actor.distribution(features).mode()
-    result = best_action(
+    result = search.best_action(
       time_step.observation,
       self._critic,
       self._codec,
       config=self._config,
       seed=tf.constant(self._seed, tf.int32),
       candidate=candidate,
+      first_mean=self._first_mean(time_step, policy_state),
     )
-    return self._step(tf.ensure_shape(result.action, [None, self._codec.size]))
+    vector = tf.ensure_shape(result.action, [None, self._codec.size])
+    return self._step(vector, vector if self.policy_state_spec else ())
+
+  def _first_mean(self, time_step, policy_state) -> tf.Tensor | None:
+    if not self.policy_state_spec:
+      return None
+    middle = cem.centre(self._codec.continuous_size, self._codec.discrete_sizes)
+    return tf.where(time_step.is_first()[:, tf.newaxis], middle, policy_state)

@@ -1,4 +1,4 @@
-"""Who acts in practice: a mixture of the actor and CEM."""
+"""Who acts in practice: the actor, CEM, or a mixture of both."""
 
 import dataclasses
 
@@ -6,10 +6,13 @@ import gin
 import tensorflow as tf
 
 from awopt_agent import structs
-from awopt_agent.learning import cem, networks
-from awopt_agent.policies import base, cem_policy
+from awopt_agent.learning import cem, networks, search
+from awopt_agent.policies import base
 
-__all__ = ['EpisodeSwitchPolicy', 'ExplorationConfig']
+__all__ = ['EXPLORERS', 'ExplorationConfig', 'ExplorationPolicy']
+
+# AW-Opt (arXiv:2111.05424) section 4.3, (a) to (d).
+EXPLORERS = ('actor', 'cem', 'episode_switch', 'step_switch')
 
 
 @gin.configurable
@@ -18,12 +21,20 @@ class ExplorationConfig:
   """How practice explores.
 
   Attributes:
-    actor_probability: Chance that the actor runs an episode; else CEM does.
+    explorer: Who acts: the 'actor', 'cem', or one of both, drawn at the start
+      of each episode ('episode_switch') or at each step ('step_switch').
+    actor_probability: Chance that a switch draws the actor.
   """
 
+  explorer: str = 'episode_switch'
   actor_probability: float = 0.2
 
   def __post_init__(self):
+    if self.explorer not in EXPLORERS:
+      raise ValueError(
+        f'ExplorationConfig.explorer must be one of {", ".join(EXPLORERS)}, '
+        f'got {self.explorer!r}.'
+      )
     if not 0 <= self.actor_probability <= 1:
       raise ValueError(
         'ExplorationConfig.actor_probability must be in [0, 1], got '
@@ -31,13 +42,13 @@ class ExplorationConfig:
       )
 
 
-class EpisodeSwitchPolicy(base.VectorPolicy):
-  """Draws at the start of each episode who runs it: a sampled actor or CEM.
+class ExplorationPolicy(base.VectorPolicy):
+  """Acts by a draw of the actor, by CEM, or switches between them.
 
-  The choice is kept in the policy's state, so it survives batching and a
+  Who acts is kept in the policy's state, so it survives batching and a
   SavedModel, and is reported in the policy's info.
 
-  Source: AW-Opt (arXiv:2111.05424) section 4.3 (c).
+  Source: AW-Opt (arXiv:2111.05424) section 4.3.
   """
 
   def __init__(
@@ -51,7 +62,7 @@ class EpisodeSwitchPolicy(base.VectorPolicy):
     config: ExplorationConfig,
     policy_step: tf.Variable,
     rng: tf.random.Generator,
-    name: str = 'episode_switch_policy',
+    name: str = 'exploration_policy',
   ):
     """Joins the parts.
 
@@ -61,7 +72,7 @@ class EpisodeSwitchPolicy(base.VectorPolicy):
       actor: Samples its distribution.
       critic: Maximised by CEM.
       cem_config: Sizes of the search.
-      config: The mixture.
+      config: Who acts.
       policy_step: int64 scalar, learner step of the weights.
       rng: Source of chance.
       name: Of the policy.
@@ -85,26 +96,10 @@ class EpisodeSwitchPolicy(base.VectorPolicy):
     return tuple(self._actor.variables) + tuple(self._critic.variables)
 
   def _action(self, time_step, policy_state, seed=None):
-    draws = self._rng.uniform(tf.shape(time_step.step_type))
-    drawn = tf.where(
-      draws < self._config.actor_probability,
-      int(structs.Source.ACTOR),
-      int(structs.Source.CEM),
-    )
-    source = tf.where(time_step.is_first(), drawn, policy_state)
+    source = self._choose(time_step, policy_state)
     seeds = self._rng.make_seeds(2)
     seeds = tf.cast(tf.bitwise.bitwise_and(seeds, 0x7FFFFFFF), tf.int32)
-    features = self._actor.encode(time_step.observation)
-    sampled = self._actor.distribution(features).sample(1, seeds[:, 0])[:, 0]
-    best = cem_policy.best_action(
-      time_step.observation,
-      self._critic,
-      self._codec,
-      config=self._cem_config,
-      seed=seeds[:, 1],
-    ).action
-    acts = source == int(structs.Source.ACTOR)
-    vector = tf.where(acts[:, tf.newaxis], sampled, best)
+    vector = self._act(time_step.observation, source, seeds)
     info = base.PolicyInfo(
       source=source,
       policy_step=tf.fill(tf.shape(source), self._policy_step.read_value()),
@@ -112,3 +107,36 @@ class EpisodeSwitchPolicy(base.VectorPolicy):
     return self._step(
       tf.ensure_shape(vector, [None, self._codec.size]), source, info
     )
+
+  def _choose(self, time_step, policy_state) -> tf.Tensor:
+    """Returns who acts now, a `structs.Source`, int32 `[B]`."""
+    explorer = self._config.explorer
+    actor, searcher = int(structs.Source.ACTOR), int(structs.Source.CEM)
+    shape = tf.shape(time_step.step_type)
+    if explorer in ('actor', 'cem'):
+      return tf.fill(shape, actor if explorer == 'actor' else searcher)
+    draws = self._rng.uniform(shape)
+    drawn = tf.where(draws < self._config.actor_probability, actor, searcher)
+    if explorer == 'step_switch':
+      return drawn
+    return tf.where(time_step.is_first(), drawn, policy_state)
+
+  def _act(self, observation, source, seeds) -> tf.Tensor:
+    """Returns actions `[B, A]`; nothing is computed that nobody takes."""
+    explorer = self._config.explorer
+    if explorer != 'cem':
+      features = self._actor.encode(observation)
+      sampled = self._actor.distribution(features).sample(1, seeds[:, 0])[:, 0]
+      if explorer == 'actor':
+        return sampled
+    best = search.best_action(
+      observation,
+      self._critic,
+      self._codec,
+      config=self._cem_config,
+      seed=seeds[:, 1],
+    ).action
+    if explorer == 'cem':
+      return best
+    acts = source == int(structs.Source.ACTOR)
+    return tf.where(acts[:, tf.newaxis], sampled, best)

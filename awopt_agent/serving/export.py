@@ -35,7 +35,7 @@ def export(
   success: Mapping[str, Mapping[str, float]] | None = None,
   golden_observations: Any = None,
   golden_count: int = 8,
-  default_policy: str = 'cem_with_candidate',
+  default_policy: str | None = None,
   overwrite: bool = False,
 ) -> str:
   """Writes `<folder>/<train_step>/`; it appears whole, or not at all.
@@ -47,8 +47,10 @@ def export(
 
   Args:
     agent: An `AwOptAgent`, or whatever has its `policies`, `time_step_spec`
-      and `action_spec`. The policies keep no state. Without a `q_value`,
-      there is no signature for it; it has no variables but the policies'.
+      and `action_spec`. Each call is served as the first step of an episode,
+      which is what a policy with a state forgets. Without a `q_value`, or
+      where no critic learns, there is no signature for it; it has no
+      variables but the policies'.
     folder: Parent of the versions, such as `<root_dir>/policies`.
     train_step: Learner step of the weights; names the version.
     config: Gin configuration in force.
@@ -57,7 +59,8 @@ def export(
     golden_observations: Nest of `[K, ...]` real observations for the golden
       pairs; None draws them inside the spec's bounds.
     golden_count: Golden pairs for each signature, at most.
-    default_policy: Policy kind that `serving_default` is.
+    default_policy: Policy kind that `serving_default` is; None takes the
+      agent's headline.
     overwrite: Whether an existing version may be replaced.
 
   Returns:
@@ -75,6 +78,8 @@ def export(
     ),
     'action': parts_lib.from_spec(agent.action_spec, 'action'),
   }
+  if default_policy is None:
+    default_policy = agent.headline
   metadata = _make_metadata(agent, train_step, success, default_policy)
   observations = _golden_observations(
     specs['observation'], golden_observations, golden_count
@@ -198,7 +203,7 @@ def _trace(
     for kind, policy in agent.policies.items()
   }
   functions[predictor.DEFAULT_SIGNATURE] = functions[default_policy]
-  if hasattr(agent, 'q_value'):
+  if getattr(agent, 'learns_values', hasattr(agent, 'q_value')):
     functions[predictor.Q_SIGNATURE] = _trace_q_value(agent, specs)
   return functions
 
@@ -215,7 +220,9 @@ def _trace_policy(policy, specs: Mapping[str, Parts]):
     observation = tf.nest.pack_sequence_as(
       observation_spec, [values[name] for name in inputs]
     )
-    step = policy.action(_first_step(policy.time_step_spec, observation))
+    first = _first_step(policy.time_step_spec, observation)
+    state = policy.get_initial_state(tf.shape(first.step_type)[0])
+    step = policy.action(first, state)
     return dict(zip(outputs, tf.nest.flatten(step.action), strict=True))
 
   return act.get_concrete_function(**_tensor_specs(specs['observation']))

@@ -33,13 +33,14 @@ class Predictor:
   Needs NumPy and TensorFlow alone. Safe to call from several threads.
   """
 
-  def __init__(self, folder: str, *, policy: str = 'cem_with_candidate'):
+  def __init__(self, folder: str, *, policy: str | None = None):
     """Loads and checks.
 
     Args:
       folder: A version that `export` wrote, or the parent of versions, of
         which the newest complete one is taken.
-      policy: Its kind: 'actor', 'cem' or 'cem_with_candidate'.
+      policy: Its kind: 'actor', 'cem' or 'cem_with_candidate'; None takes
+        the one that the run is judged by.
 
     Raises:
       ValueError: If the folder is incomplete or was changed, if it does not
@@ -54,11 +55,14 @@ class Predictor:
       for side in ('observation', 'action')
     )
     known = self._metadata['policies']
+    if policy is None:
+      policy = self._metadata['default_policy']
     if policy not in known:
       raise ValueError(
         f'{self.folder} has no policy {policy!r}; choose one of '
         f'{", ".join(known)}.'
       )
+    self.policy = policy
     self._call = as_array_function(model.signatures[policy])
     self._q_call = (
       as_array_function(model.signatures[Q_SIGNATURE])

@@ -51,7 +51,7 @@ def _add_play_flags(play) -> None:
   who.add_argument('--policy', help='folder of an export; default: an expert')
   who.add_argument('--random', action='store_true', help='act by chance')
   who.add_argument('--demos', help='show what a set holds instead')
-  play.add_argument('--policy_kind', default='cem_with_candidate')
+  play.add_argument('--policy_kind', help='actor, cem or cem_with_candidate')
   play.add_argument('--split', default='train', help='of --demos')
   play.add_argument('--task', action='append', help="repeatable, or 'all'")
   play.add_argument('--episodes', type=int, help='to film or, for a .png, try')

@@ -10,7 +10,7 @@ def _parse():
   parser.add_argument('--step', type=int, help='version; default: newest')
   parser.add_argument(
     '--policy',
-    default='cem_with_candidate',
+    default=None,
     choices=('actor', 'cem', 'cem_with_candidate'),
   )
   parser.add_argument('--episodes', type=int, default=200)

@@ -117,11 +117,22 @@ class Evaluator:
 
 
 def as_function(policy) -> Callable[[Any], Any]:
-  """Makes a function from arrays to arrays of a stateless TF policy."""
+  """Makes a function from time steps to actions, of arrays, of a TF policy.
+
+  It keeps the policy's state between its calls, which must be the steps of
+  one batch of environments.
+  """
   graph = tf.function(policy.action, autograph=False)
+  state: Any = None
 
   def act(time_step):
+    nonlocal state
     tensors = tf.nest.map_structure(tf.convert_to_tensor, time_step)
-    return tf.nest.map_structure(lambda x: x.numpy(), graph(tensors).action)
+    rows = len(tensors.step_type)
+    if state is None or any(len(x) != rows for x in tf.nest.flatten(state)):
+      state = policy.get_initial_state(rows)
+    step = graph(tensors, state)
+    state = step.state
+    return tf.nest.map_structure(lambda x: x.numpy(), step.action)
 
   return act

@@ -48,10 +48,10 @@ def evaluate(flags) -> str:
       'learner_step': step,
       'seed': flags.seed,
       'bindings': flags.gin_bindings,
-      'success': {flags.policy: rate.as_record()},
+      'success': {predictor.policy: rate.as_record()},
     }
   )
-  line = f'{flags.policy} at step {step}: success {rate} of {rate.episodes}'
+  line = f'{predictor.policy} at step {step}: success {rate} of {rate.episodes}'
   if flags.videos:
     line += f'; video in {_film(predictor, flags, folder, step)}'
   return line
@@ -82,7 +82,9 @@ def _film(predictor, flags, folder, step: int) -> str:
   env = envs.make(
     seed=seeds.first_environment_seed(seeds.MEASURING, flags.seed)
   )
-  path = os.path.join(folder.videos, f'{flags.policy}_{step}.{flags.format}')
+  path = os.path.join(
+    folder.videos, f'{predictor.policy}_{step}.{flags.format}'
+  )
   try:
     return videos.record(env, predictor.predict, path, episodes=flags.videos)
   finally:

@@ -78,7 +78,7 @@ def _train(flags, config, folder, env) -> str:
       f'{"resumes " + latest if latest else "a new run"}: all fits.'
     )
   log = metrics.MetricsLog(folder.metrics)
-  done = latest and _finished(latest, config, folder, log)
+  done = latest and _finished(latest, config, folder, log, agent.headline)
   if done:
     return done
   folder.claim(config_lib.operative(), flags.seed)
@@ -125,12 +125,12 @@ def _go_on(trainer, agent, folder, latest: str | None, episodes) -> str:
     ) from None
 
 
-def _finished(latest: str, config, folder, log) -> str | None:
+def _finished(latest: str, config, folder, log, headline) -> str | None:
   """Returns the last line of a run that has nothing left to do, or None."""
   episodes = checkpoints.read_state(latest)['practised_episodes']
   step = int(os.path.basename(latest))
   policy = os.path.join(folder.policies, str(step))
-  success = log.success_at(step).get('cem_with_candidate')
+  success = log.success_at(step).get(headline)
   if (
     episodes < config.practice_episodes
     or not success
@@ -163,7 +163,7 @@ def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
     success={kind: rate.as_record() for kind, rate in rates.items()},
     overwrite=True,
   )
-  best = rates['cem_with_candidate']
+  best = rates[agent.headline]
   return (
     f'learnt: success {best} of {best.episodes} after '
     f'{trainer.practised_episodes} episodes of practice; policy in {exported}'

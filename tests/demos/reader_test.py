@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 OWN_SETS = {
   'compostables_demos': 20,
   'green_bowl_demos': 120,
+  'green_bowl_image_demos': 120,
   'indiscriminate_grasping_trials': 20,
   'middle_bin_demos': 20,
 }
@@ -218,7 +219,8 @@ def test_own_sets_are_what_their_readme_says(name, episodes):
     assert all(episode.success for episode in found)
   # No episode twice.
   starts = collections.Counter(
-    episode.observation['objects'][0].tobytes() for episode in found
+    b''.join(part[0].tobytes() for part in episode.observation.values())
+    for episode in found
   )
   assert max(starts.values()) == 1
 

@@ -264,6 +264,52 @@ def test_the_candidate_does_not_change_the_search():
   np.testing.assert_array_equal(with_candidate[3], [[[0.5]]])
 
 
+def test_in_each_round_the_candidate_may_become_an_elite():
+  config = cem.CemConfig(
+    samples=8,
+    elites=1,
+    rounds=2,
+    initial_std=0.01,
+    min_std=0.01,
+    candidate='each_round',
+  )
+  result, rounds = candidates_of(
+    peak_at(0.9), config=config, candidate=tf.constant([[0.8]])
+  )
+  assert [len(actions[0]) for actions in rounds] == [9, 9]
+  np.testing.assert_allclose([r[0, -1] for r in rounds], [[0.8], [0.8]])
+  # All draws of round one lie near 0, so .8 is its elite; round two is drawn
+  # around it, and its best is beyond.
+  assert np.all(np.abs(rounds[0][0, :-1]) < 0.06)
+  assert np.all(np.abs(rounds[1][0, :-1] - 0.8) < 0.06)
+  assert result.action[0, 0] > 0.8
+
+
+def test_a_first_mean_moves_the_first_round():
+  config = cem.CemConfig(samples=20_000, rounds=1, initial_std=0.1)
+  _, (actions,) = candidates_of(
+    lambda a: a[..., 0],
+    discrete=(2,),
+    config=config,
+    first_mean=tf.constant([[0.4, 0.0, 1.0]]),
+  )
+  # Five standard errors of .1: .0035. The group keeps 5%, spread evenly over
+  # both values: .025; five standard errors of a share are .0055.
+  mean = actions.mean((0, 1))
+  np.testing.assert_allclose(mean[0], 0.4, atol=0.0036)
+  np.testing.assert_allclose(mean[1:], [0.025, 0.975], atol=0.0056)
+
+
+def test_the_centre_is_where_a_search_begins_by_itself():
+  config = cem.CemConfig(samples=32, rounds=2)
+  kinds = {'continuous': 2, 'discrete': (3,), 'config': config}
+  _, alone = candidates_of(wavy, **kinds)
+  middle = cem.centre(2, (3,))
+  np.testing.assert_allclose(middle, [0, 0, 1 / 3, 1 / 3, 1 / 3])
+  _, around = candidates_of(wavy, first_mean=middle[tf.newaxis], **kinds)
+  np.testing.assert_array_equal(alone, around)
+
+
 # Chance.
 
 
@@ -343,6 +389,7 @@ def test_gives_the_same_inside_a_function_of_any_batch_size():
     ({'rounds': 0}, 'rounds'),
     ({'initial_std': 0.0}, 'initial_std'),
     ({'min_std': -0.1}, 'min_std'),
+    ({'candidate': 'never'}, 'candidate'),
   ],
 )
 def test_a_wrong_configuration_is_named(wrong, name):

@@ -156,3 +156,27 @@ def test_failures_do_not_dilute_the_successes():
 def test_shapes_that_differ_are_refused(loss):
   with pytest.raises(ValueError, match='(?i)shape'):
     loss()
+
+
+def test_a_softmax_weighs_kept_actions_against_each_other():
+  weights = losses.softmax_weights(
+    tf.constant([0.1, 0.0, 9.0]),
+    tf.constant([True, True, False]),
+    temperature=0.1,
+  )
+  # e / (e + 1) and 1 / (e + 1), times the 2 that are kept.
+  np.testing.assert_allclose(weights, [1.462117, 0.537883, 0], rtol=1e-5)
+
+
+def test_a_softmax_over_nothing_is_zero():
+  weights = losses.softmax_weights(
+    tf.constant([1.0, 2.0]), tf.constant([False, False]), temperature=1.0
+  )
+  np.testing.assert_array_equal(weights, [0, 0])
+
+
+def test_a_softmax_survives_enormous_advantages():
+  weights = losses.softmax_weights(
+    tf.constant([1e6, 0.0]), tf.constant([True, True]), temperature=1e-3
+  )
+  np.testing.assert_array_equal(weights, [2, 0])

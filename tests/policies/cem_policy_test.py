@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from awopt_agent.learning import action_codec, cem, networks
+from awopt_agent.learning import cem, networks
 from awopt_agent.policies import cem_policy
 from tests import fakes
 
@@ -34,19 +34,6 @@ def make_policy(critic, config=fakes.CORNER_CEM, **kwargs):
     config=config,
     **kwargs,
   )
-
-
-def test_finds_the_best_action_at_each_observation():
-  result = cem_policy.best_action(
-    {'x': tf.constant([[1.0], [-0.5]])},
-    ProductCritic(),
-    action_codec.ActionCodec(fakes.ACTION_SPEC),
-    config=fakes.CORNER_CEM,
-    seed=SEED,
-  )
-  # At 1 the best move is 1, at -.5 it is -1; a closed grip adds .5.
-  np.testing.assert_array_equal(result.action, [[1, 0, 1], [-1, 0, 1]])
-  np.testing.assert_allclose(result.score, [1.5, 1.0])
 
 
 def test_encodes_an_observation_once():
@@ -122,3 +109,29 @@ def test_has_the_variables_of_critic_and_actor():
   assert ids(make_policy(critic, actor=actor).variables()) == ids(
     [*critic.variables, *actor.variables]
   )
+
+
+def test_a_warm_start_searches_around_the_last_action():
+  narrow = cem.CemConfig(samples=8, elites=1, rounds=1, initial_std=0.1)
+  policy = cem_policy.CemPolicy(
+    fakes.TIME_STEP_SPEC,
+    fakes.MOVE_ONLY,
+    critic=fakes.LinearCritic(slope=1.0),
+    config=narrow,
+    warm_start=True,
+  )
+  state = policy.get_initial_state(1)
+  moves = []
+  for index in range(4):
+    step = policy.action(fakes.time_steps([0.0], first=index == 0), state)
+    state = step.state
+    moves.append(float(step.action['move']))
+  # The same draws at each step, so each goes as far as the first did.
+  np.testing.assert_allclose(moves, moves[0] * np.arange(1, 5), rtol=1e-4)
+  assert moves[0] > 0
+  again = policy.action(fakes.time_steps([0.0], first=True), state)
+  np.testing.assert_allclose(again.action['move'], [[moves[0]]])
+
+
+def test_without_a_warm_start_there_is_no_state():
+  assert make_policy(ProductCritic()).policy_state_spec == ()

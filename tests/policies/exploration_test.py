@@ -9,15 +9,19 @@ from tests import fakes
 ACTOR, CEM = int(structs.Source.ACTOR), int(structs.Source.CEM)
 
 
-def make_policy(probability, *, seed=0, step=7, actor_std=1e-6):
+def make_policy(
+  probability=0.2, *, explorer='episode_switch', seed=0, step=7, actor_std=1e-6
+):
   """CEM moves to 1 and the actor to -.5, or as far as its deviation takes."""
-  return exploration.EpisodeSwitchPolicy(
+  return exploration.ExplorationPolicy(
     fakes.TIME_STEP_SPEC,
     fakes.ACTION_SPEC,
     actor=fakes.PointActor((1, (2,)), mean=-0.5, std=actor_std),
     critic=fakes.LinearCritic(slope=1.0),
     cem_config=fakes.CORNER_CEM,
-    config=exploration.ExplorationConfig(actor_probability=probability),
+    config=exploration.ExplorationConfig(
+      explorer=explorer, actor_probability=probability
+    ),
     policy_step=tf.Variable(step, dtype=tf.int64),
     rng=tf.random.Generator.from_seed(seed),
   )
@@ -146,3 +150,32 @@ def test_acts_within_the_spec_at_any_batch_size(batch):
 def test_a_probability_outside_of_0_to_1_is_refused(probability):
   with pytest.raises(ValueError, match='actor_probability'):
     exploration.ExplorationConfig(actor_probability=probability)
+
+
+@pytest.mark.parametrize(
+  ('explorer', 'source', 'move'), [('actor', ACTOR, -0.5), ('cem', CEM, 1.0)]
+)
+def test_one_of_them_can_act_alone(explorer, source, move):
+  policy = make_policy(explorer=explorer)
+  for step in (first(policy, 20), later(policy, tf.fill([20], source))):
+    np.testing.assert_array_equal(step.info.source, [source] * 20)
+    np.testing.assert_allclose(step.action['move'], [[move]] * 20, atol=1e-5)
+
+
+def test_a_step_switch_draws_at_every_step():
+  policy = make_policy(explorer='step_switch')
+  step = first(policy, 10_000)
+  after = later(policy, step.state)
+  for sources in (step.info.source.numpy(), after.info.source.numpy()):
+    # 5 standard errors: 5 sqrt(.2 * .8 / 10000) = .02.
+    assert abs(np.mean(sources == ACTOR) - 0.2) < 0.02
+  both = (step.info.source.numpy() == ACTOR) & (
+    after.info.source.numpy() == ACTOR
+  )
+  # Drawn anew: the actor acts twice in .2 * .2 of the episodes.
+  assert abs(both.mean() - 0.04) < 0.01
+
+
+def test_an_unknown_explorer_is_named():
+  with pytest.raises(ValueError, match="explorer .* got 'boltzmann'"):
+    exploration.ExplorationConfig(explorer='boltzmann')

@@ -41,9 +41,9 @@ def make_agent(observation_spec, action_spec, seed=0):
   agent = agent_lib.AwOptAgent(
     ts.time_step_spec(observation_spec),
     action_spec,
-    critic_network=functools.partial(networks.MlpCritic, layers=(16, 16)),
-    actor_network=functools.partial(networks.MlpActor, layers=(16, 16)),
-    policy_cem=cem.CemConfig(samples=8, elites=2),
+    critic_network=functools.partial(networks.MlpCritic, layers=(32, 32)),
+    actor_network=functools.partial(networks.MlpActor, layers=(32, 32)),
+    policy_cem=cem.CemConfig(samples=2, elites=1),
     seed=seed,
   )
   rng = np.random.default_rng(seed)
@@ -82,6 +82,7 @@ class LinearAgent:
     self.action_spec = BARE_ACTION
     policy = LinearPolicy(self.time_step_spec, BARE_ACTION)
     self.policies = {'actor': policy, 'cem_with_candidate': policy}
+    self.headline = 'cem_with_candidate'
 
 
 def observe(spec, count, seed=1):

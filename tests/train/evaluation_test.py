@@ -108,11 +108,11 @@ def test_a_rate_is_told_with_its_interval_and_number():
 def test_a_policy_becomes_a_function_of_arrays():
   agent = fakes.make_agent()
   env = env_fakes.make_vector_env(2)
-  act = evaluation.as_function(agent.actor_policy)
+  act = evaluation.as_function(agent.policies['actor'])
   step = env.reset()
   action = act(step)
   assert isinstance(action['move'], np.ndarray)
-  expected = agent.actor_policy.action(
+  expected = agent.policies['actor'].action(
     tf.nest.map_structure(tf.convert_to_tensor, step)
   )
   np.testing.assert_array_equal(action['move'], expected.action['move'])

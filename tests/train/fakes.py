@@ -44,8 +44,8 @@ def state_of(agent):
   """
   groups = {
     'networks': agent.variables,
-    'critic_optimizer': agent._critic_optimizer.variables,
-    'actor_optimizer': agent._actor_optimizer.variables,
+    'critic_optimizer': agent.critic_learner.optimizer.variables,
+    'actor_optimizer': agent.actor_learner.optimizer.variables,
     'chance': [agent._training_rng.state, agent._practice_rng.state],
     'step': [agent.train_step_counter],
   }

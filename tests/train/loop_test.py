@@ -271,8 +271,8 @@ def test_without_pre_training_the_start_is_measured(tmp_path):
 
 def test_numbers_that_blow_up_end_the_run_and_are_not_saved(tmp_path):
   with _start(tmp_path) as parts:
-    parts.agent._critic.variables[0].assign_add(
-      parts.agent._critic.variables[0] * np.nan
+    parts.agent.critic_learner.critic.variables[0].assign_add(
+      parts.agent.critic_learner.critic.variables[0] * np.nan
     )
     with pytest.raises(ValueError, match='critic_loss became nan') as raised:
       parts.trainer.pretrain()

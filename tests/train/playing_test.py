@@ -168,6 +168,7 @@ def test_an_older_policys_frames_show_no_values(tmp_path):
     policies=agent.policies,
     time_step_spec=agent.time_step_spec,
     action_spec=agent.action_spec,
+    headline=agent.headline,
   )
   folder = export.export(older, str(tmp_path / 'older'), train_step=1)
   actor = playing.PolicyActor(predictor.Predictor(folder, policy='actor'))

@@ -4,6 +4,7 @@ import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
 from awopt_agent.learning import networks
+from awopt_agent.learning.networks import inputs
 
 # A workspace of unequal bounds, and a clock without any.
 SPEC = {
@@ -26,31 +27,6 @@ def make_critic(**kwargs):
 
 def make_actor(**kwargs):
   return networks.MlpActor(SPEC, 2, (3, 2), **{'layers': (16, 16), **kwargs})
-
-
-def test_scaled_state_is_centred_on_the_bounds_and_zoomed():
-  state = networks._StateVector(SPEC, zooms=(8.0,))
-  vector = state(
-    {
-      'place': tf.constant([[0.75, -1.0], [0.5, 4.0]]),
-      'clock': tf.constant([3.0, 0.0]),
-    }
-  )
-  assert state.size == 6
-  # clock as it is; place: (.75 - .5) / .5, (-1 - 0) / 4; (.5 - .5) / .5, 4 / 4.
-  scaled = np.array([[3.0, 0.5, -0.25], [0.0, 0.0, 1.0]])
-  np.testing.assert_allclose(vector[:, :3], scaled, atol=1e-6)
-  np.testing.assert_allclose(vector[:, 3:], np.tanh(8 * scaled), atol=1e-6)
-
-
-def test_zooms_are_optional():
-  assert networks._StateVector(SPEC, zooms=()).size == 3
-
-
-def test_an_observation_that_never_varies_is_finite():
-  spec = tensor_spec.BoundedTensorSpec([2], tf.float32, [0, 7], [2, 7])
-  vector = networks._StateVector(spec, ())(tf.constant([[2.0, 7.0]]))
-  np.testing.assert_allclose(vector, [[1.0, 0.0]])
 
 
 def test_integer_observations_are_refused():
@@ -94,7 +70,7 @@ def test_the_first_layer_equals_one_on_both_inputs_joined():
   critic = make_critic(layers=(4,))
   observation = observations(batch=2)
   actions = tf.random.stateless_uniform([2, 1, 3], [0, 1], -1, 1)
-  state = networks._StateVector(SPEC, (8.0,))(observation)
+  state = inputs.StateVector(SPEC, (8.0,))(observation)
   kernel = tf.concat(
     [critic._observation_layer.kernel, critic._action_layer.kernel], axis=0
   )
@@ -134,23 +110,3 @@ def test_an_actor_gives_an_action_vector():
   np.testing.assert_array_equal(mode[:, 2:5].sum(-1), 1)
   np.testing.assert_array_equal(mode[:, 5:].sum(-1), 1)
   assert distribution.log_prob(distribution.mode()).shape == (5,)
-
-
-@pytest.mark.parametrize(('bias', 'std'), [(-50.0, 0.2), (50.0, 0.6)])
-def test_the_deviation_stays_in_its_bounds(bias, std):
-  actor = make_actor(min_std=0.2, max_std=0.6)
-  # The outputs are mean (2), deviation (2), then the logits.
-  shift = [0.0, 0.0, bias, bias] + [0.0] * 5
-  actor._output.bias.assign(shift)
-  actor._output.kernel.assign(tf.zeros_like(actor._output.kernel))
-  distribution = actor.distribution(actor.encode(observations(batch=1)))
-  # At the mean (0, 0): -2 (ln(std) + .918939) + ln(1/3) + ln(1/2).
-  log_prob = distribution.log_prob(tf.constant([[0.0, 0, 1, 0, 0, 1, 0]]))
-  expected = -2 * (np.log(std) + 0.918939) - np.log(6)
-  np.testing.assert_allclose(log_prob, [expected], rtol=1e-5)
-
-
-@pytest.mark.parametrize(('low', 'high'), [(0.0, 1.0), (0.5, 0.5), (0.6, 0.5)])
-def test_bounds_of_the_deviation_that_make_no_sense_are_named(low, high):
-  with pytest.raises(ValueError, match='min_std'):
-    make_actor(min_std=low, max_std=high)

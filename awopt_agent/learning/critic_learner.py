@@ -1,0 +1,288 @@
+"""The critic, its lagged targets, and what they learn from."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import tensorflow as tf
+
+from awopt_agent.learning import (
+  action_codec,
+  averages,
+  cem,
+  losses,
+  optimizers,
+  search,
+  targets,
+  transitions,
+)
+from awopt_agent.learning.networks import base, contract, ensemble
+
+__all__ = ['TARGETS', 'CriticConfig', 'CriticLearner']
+
+# Whose action the Bellman target values; AW-Opt (arXiv:2111.05424) section
+# 4.4 calls them: AWAC's, maxQ, maxQ + ActorMean, maxQ + ActorCandidate.
+TARGETS = ('actor', 'max_q', 'max_q_actor_mean', 'max_q_actor_candidate')
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class CriticConfig:
+  """How the critic learns.
+
+  Attributes:
+    learns: Whether it does; behaviour cloning needs none.
+    learning_rate: Of Adam.
+    weight_decay: Of AdamW: each step shrinks the weights by this share of the
+      learning rate. Few successes are learnt by heart without it.
+    gamma: Our discount factor; the environment's discount comes on top.
+    reward_scale: Factor of all rewards; returns are in its units then.
+    tau: Share of the critic that its first target takes over at each step.
+    lag: Learner steps between copies of the first target into the second;
+      0 for no second target.
+    loss: 'cross_entropy' for returns in [0, 1], or 'squared_error'.
+    ensemble: Number of critics that learn apart; the least one counts.
+    target: Whose action the Bellman target values: a draw of the 'actor',
+      what CEM finds ('max_q'), what it finds around the actor's mode
+      ('max_q_actor_mean'), or the better of what it finds and the actor's
+      mode ('max_q_actor_candidate').
+    online_target: Whether the critic itself values that action, as algorithm
+      1 has it, instead of its targets.
+  """
+
+  learns: bool = True
+  learning_rate: float = 1e-3
+  weight_decay: float = 0.0
+  gamma: float = 0.95
+  reward_scale: float = 1.0
+  tau: float = 0.01
+  lag: int = 100
+  loss: str = 'cross_entropy'
+  ensemble: int = 1
+  target: str = 'max_q_actor_candidate'
+  online_target: bool = False
+
+  def __post_init__(self):
+    if self.loss not in ('cross_entropy', 'squared_error'):
+      raise ValueError(
+        "CriticConfig.loss must be 'cross_entropy' or 'squared_error', got "
+        f'{self.loss!r}.'
+      )
+    if self.target not in TARGETS:
+      raise ValueError(
+        f'CriticConfig.target must be one of {", ".join(TARGETS)}, got '
+        f'{self.target!r}.'
+      )
+    if not 0 < self.tau <= 1:
+      raise ValueError(f'CriticConfig.tau must be in (0, 1], got {self.tau}.')
+    if not 0 <= self.gamma <= 1:
+      raise ValueError(
+        f'CriticConfig.gamma must be in [0, 1], got {self.gamma}.'
+      )
+    if self.lag < 0:
+      raise ValueError(f'CriticConfig.lag must be >= 0, got {self.lag}.')
+    if self.ensemble < 1:
+      raise ValueError(
+        f'CriticConfig.ensemble must be >= 1, got {self.ensemble}.'
+      )
+
+
+class CriticLearner(tf.Module):
+  """A critic with two targets.
+
+  Attributes:
+    critic: What learns.
+    target: Its running average.
+    lagged: A copy of the average, some steps old.
+    optimizer: Of the critic.
+  """
+
+  def __init__(
+    self,
+    make_critic: Callable[..., base.Critic],
+    observation_spec: Any,
+    codec: action_codec.ActionCodec,
+    config: CriticConfig,
+    *,
+    cem_config: cem.CemConfig,
+    seed: int,
+  ):
+    """Builds critic and targets.
+
+    Args:
+      make_critic: Makes a critic from `(observation_spec, action_size, seed=,
+        name=)`.
+      observation_spec: Nest of tensor specs.
+      codec: Of the actions.
+      config: How it learns.
+      cem_config: Search in the Bellman target.
+      seed: Of the weights.
+
+    Raises:
+      ValueError: If a critic gives another shape than its contract says.
+    """
+    super().__init__(name='critic_learner')
+    self._codec = codec
+    self._config = config
+    self._cem_config = cem_config
+    self.critic, self.target, self.lagged = [
+      _make_ensemble(
+        make_critic, observation_spec, codec.size, config.ensemble, seed, name
+      )
+      for name in ('critic', 'target_critic', 'lagged_critic')
+    ]
+    for member in self.critic.members:
+      contract.check_critic(member, observation_spec, codec.size)
+    self.optimizer = optimizers.adam(
+      config.learning_rate,
+      config.weight_decay,
+      self.critic.trainable_variables,
+    )
+
+  @property
+  def learned(self) -> list[tf.Variable]:
+    """What the loss changes; the targets only follow."""
+    return list(self.critic.trainable_variables)
+
+  def begin(self) -> None:
+    """Makes both targets copies of the critic."""
+    _copy(self.critic, self.target)
+    _copy(self.critic, self.lagged)
+
+  def loss(
+    self,
+    batch: transitions.Transitions,
+    importance: tf.Tensor,
+    *,
+    actor: base.Actor,
+    seed: tf.Tensor,
+  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Returns the loss, and the other terms by name.
+
+    Args:
+      batch: B transitions.
+      importance: `[B]` weights of the transitions.
+      actor: Whose action competes in the target.
+      seed: int32 `[2]`, of the search.
+    """
+    if not self._config.learns:
+      names = ('target', 'value', 'candidate_share')
+      return tf.constant(0.0), dict.fromkeys(names, tf.constant(0.0))
+    target, candidate_won = self.bellman_target(batch, actor=actor, seed=seed)
+    features = self.critic.encode(batch.observation)
+    scores = self.critic.scores(features, batch.action[:, tf.newaxis])[..., 0]
+    # Over the valid ones: boundaries must not shrink the step.
+    losses_of_members = [
+      tf.math.divide_no_nan(
+        tf.reduce_sum(importance * self._loss_fn(score, target)),
+        tf.reduce_sum(batch.valid),
+      )
+      for score in tf.unstack(scores)
+    ]
+    value = self.value(tf.reduce_min(scores, axis=0))
+    won = tf.cast(candidate_won, tf.float32)
+    return tf.add_n(losses_of_members), {
+      'target': averages.weighted_mean(target, batch.valid),
+      'value': averages.weighted_mean(value, batch.valid),
+      'candidate_share': averages.weighted_mean(won, batch.valid),
+    }
+
+  def bellman_target(
+    self,
+    batch: transitions.Transitions,
+    *,
+    actor: base.Actor,
+    seed: tf.Tensor,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns targets `[B]`, and where the actor's candidate won, bool `[B]`.
+
+    Source: AW-Opt (arXiv:2111.05424) section 4.4; QT-Opt (arXiv:1806.10293)
+      section 4.2 for the lesser of two targets.
+    """
+    config = self._config
+    critic = self.critic if config.online_target else self.target
+    best, won = self._next_action(batch, critic, actor=actor, seed=seed)
+    value = self.value(best.score)
+    if config.lag and not config.online_target:
+      lagged = self.lagged.score(
+        self.lagged.encode(batch.next_observation),
+        best.action[:, tf.newaxis],
+      )[:, 0]
+      value = tf.minimum(value, self.value(lagged))
+    target = targets.n_step_target(batch.reward, batch.discount, value)
+    return target, won
+
+  def _next_action(self, batch, critic, *, actor, seed):
+    """Returns the action in the target, and where the candidate won."""
+    kind = self._config.target
+    observation = batch.next_observation
+    nobody = tf.zeros_like(batch.success)
+    mode = None
+    if kind != 'max_q':  # Then nothing of the actor is computed.
+      distribution = actor.distribution(actor.encode(observation))
+      mode = distribution.mode()
+    if kind == 'actor':
+      action = distribution.sample(1, seed)
+      score = critic.score(critic.encode(observation), action)[:, 0]
+      return cem.CemResult(action[:, 0], score), nobody
+    best = search.best_action(
+      observation,
+      critic,
+      self._codec,
+      config=self._cem_config,
+      seed=seed,
+      candidate=mode if kind == 'max_q_actor_candidate' else None,
+      first_mean=mode if kind == 'max_q_actor_mean' else None,
+    )
+    if kind != 'max_q_actor_candidate':
+      return best, nobody
+    return best, tf.reduce_all(best.action == mode, axis=-1)
+
+  def value(self, score: tf.Tensor) -> tf.Tensor:
+    """Turns a critic's output into return units."""
+    if self._config.loss == 'cross_entropy':
+      return tf.sigmoid(score)
+    return score
+
+  def _loss_fn(self, score: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    if self._config.loss == 'cross_entropy':
+      return losses.critic_cross_entropy(score, target)
+    return losses.critic_squared_error(score, target)
+
+  def update_targets(self, step: tf.Tensor) -> None:
+    """Lets the targets follow, after the learner step `step`."""
+    config = self._config
+    if not config.learns:
+      return
+    triples = zip(
+      self.critic.variables,
+      self.target.variables,
+      self.lagged.variables,
+      strict=True,
+    )
+    due = tf.equal(step % max(config.lag, 1), 0)
+    for source, target, lagged in triples:
+      target.assign_add(config.tau * (source - target))
+      if config.lag:
+        lagged.assign(tf.where(due, target, lagged))
+
+
+def _make_ensemble(make_critic, observation_spec, size, count, seed, name):
+  return ensemble.Ensemble(
+    [
+      make_critic(
+        observation_spec,
+        size,
+        seed=seed + 7919 * index,  # Far from the seeds of other runs.
+        name=f'{name}_{index}' if index else name,
+      )
+      for index in range(count)
+    ],
+    name=f'{name}_ensemble',
+  )
+
+
+def _copy(source: tf.Module, target: tf.Module) -> None:
+  for old, new in zip(target.variables, source.variables, strict=True):
+    old.assign(new)

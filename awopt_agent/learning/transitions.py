@@ -1,0 +1,69 @@
+"""From sampled experience to what the losses take."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from awopt_agent import structs
+from awopt_agent.learning import action_codec
+
+__all__ = ['Transitions', 'from_experience']
+
+
+class Transitions(NamedTuple):
+  """A batch of n-step transitions.
+
+  Attributes:
+    observation: Nest of `[B, ...]`.
+    action: `[B, A]`.
+    reward: `[B, n]`; 0 past the episode's end.
+    discount: `[B, n]`, ours times the environment's; 1 past the end.
+    next_observation: Nest of `[B, ...]`, n steps later or at the end.
+    success: bool `[B]`.
+    valid: float `[B]`, 0 where the first step is an episode's last, after
+      which a buffer of whole trajectories goes on with the next episode.
+  """
+
+  observation: Any
+  action: tf.Tensor
+  reward: tf.Tensor
+  discount: tf.Tensor
+  next_observation: Any
+  success: tf.Tensor
+  valid: tf.Tensor
+
+
+def from_experience(
+  experience: structs.Experience,
+  codec: action_codec.ActionCodec,
+  *,
+  gamma: float,
+  reward_scale: float = 1.0,
+) -> Transitions:
+  """Joins the steps of each item to one transition.
+
+  Args:
+    experience: `[B, n + 1, ...]`.
+    codec: Of the actions.
+    gamma: Our discount factor.
+    reward_scale: Factor of all rewards.
+  """
+  steps, label = experience
+  start, action = tf.nest.map_structure(
+    lambda x: x[:, 0], (steps.observation, steps.action)
+  )
+  same = label.episode_id == label.episode_id[:, :1]
+  live = tf.cast((same & (label.step < label.length))[:, :-1], tf.float32)
+  discount = gamma * steps.discount[:, :-1]
+  after = tf.cast(tf.reduce_sum(live, axis=1), tf.int32)
+  return Transitions(
+    observation=start,
+    action=codec.encode(action),
+    reward=reward_scale * steps.reward[:, :-1] * live,
+    discount=discount * live + (1.0 - live),
+    next_observation=tf.nest.map_structure(
+      lambda x: tf.gather(x, after, batch_dims=1), steps.observation
+    ),
+    success=label.success[:, 0],
+    valid=live[:, 0],
+  )

@@ -1,0 +1,49 @@
+import numpy as np
+import tensorflow as tf
+
+from awopt_agent.learning import action_codec, cem, networks, search
+from tests import fakes
+
+SEED = tf.constant([1, 2])
+
+
+class ProductCritic(networks.Critic):
+  """Scores x * move, and .5 for a closed grip; counts its encodings."""
+
+  def __init__(self):
+    super().__init__(name='product')
+    self.encoded = 0
+
+  def encode(self, observation):
+    self.encoded += 1
+    return observation['x']
+
+  def score(self, features, actions):
+    return features * actions[..., 0] + 0.5 * actions[..., 2]
+
+
+def test_finds_the_best_action_at_each_observation():
+  result = search.best_action(
+    {'x': tf.constant([[1.0], [-0.5]])},
+    ProductCritic(),
+    action_codec.ActionCodec(fakes.ACTION_SPEC),
+    config=fakes.CORNER_CEM,
+    seed=SEED,
+  )
+  # At 1 the best move is 1, at -.5 it is -1; a closed grip adds .5.
+  np.testing.assert_array_equal(result.action, [[1, 0, 1], [-1, 0, 1]])
+  np.testing.assert_allclose(result.score, [1.5, 1.0])
+
+
+def test_the_first_mean_is_where_a_search_begins():
+  """With a search that hardly moves, what is found lies at the first mean."""
+  still = cem.CemConfig(samples=4, elites=1, rounds=1, initial_std=1e-3)
+  result = search.best_action(
+    {'x': tf.constant([[1.0], [1.0]])},
+    fakes.LinearCritic(slope=1.0),
+    action_codec.ActionCodec(fakes.MOVE_ONLY),
+    config=still,
+    seed=SEED,
+    first_mean=tf.constant([[0.5], [-0.25]]),
+  )
+  np.testing.assert_allclose(result.action, [[0.5], [-0.25]], atol=0.01)
