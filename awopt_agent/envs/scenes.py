@@ -202,12 +202,14 @@ def settle(
   """Lets time pass until objects lie still; tells whether they do.
 
   Things that stand as they were placed need no time but that for their
-  contacts to be found: the engine would wake them if they slept before.
+  contacts to be found: the engine would wake them if they slept before. What
+  rolls among them may push them, and then all have to lie still.
   """
   simulation.step(_CONTACT_SUBSTEPS)
-  moving = [thing for thing in objects if not thing.stands]
+  if all(thing.stands for thing in objects):
+    return True
   for _ in range(0, _MAX_SETTLE_SUBSTEPS, _SETTLE_SUBSTEPS):
-    if all(simulation.speed(thing.body) < _REST_M_PER_S for thing in moving):
+    if all(simulation.speed(thing.body) < _REST_M_PER_S for thing in objects):
       return True
     simulation.step(_SETTLE_SUBSTEPS)
   return False
