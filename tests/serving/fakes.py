@@ -47,10 +47,11 @@ def make_agent(observation_spec, action_spec, seed=0):
     seed=seed,
   )
   rng = np.random.default_rng(seed)
-  # Greater weights would drive all values to 0 or 1.
-  for policy in agent.policies.values():
-    for variable in policy.variables():
-      variable.assign(rng.normal(scale=0.5, size=variable.shape))
+  # Not `policy.variables()`, which come in another order in each process.
+  both = agent.critic_learner.critic, agent.actor_learner.actor
+  for variable in (v for network in both for v in network.variables):
+    # Greater weights would drive all values to 0 or 1.
+    variable.assign(rng.normal(scale=0.5, size=variable.shape))
   return agent
 
 
