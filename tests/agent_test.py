@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,34 +10,16 @@ from awopt_agent.learning import cem
 from tests import fakes
 
 # Scores are values then, which keeps the arithmetic short.
-PLAIN = agent_lib.CriticConfig(loss='squared_error', gamma=0.9)
 # A search that stays within .05 of 0, so that a candidate can beat it.
 NEAR_ZERO = cem.CemConfig(samples=4, elites=2, rounds=1, initial_std=0.01)
-
-
-def plain(**changes):
-  return dataclasses.replace(PLAIN, **changes)
-
-
-def by_hand(**kwargs):
-  return fakes.ByHand(**{'critic': PLAIN, **kwargs})
 
 
 def target_of(hand, experience):
   return hand.agent.loss(experience).extra.target.numpy()
 
 
-def values_of(variables):
-  return [variable.numpy() for variable in variables]
-
-
-def assert_equal(left, right):
-  for one, two in zip(left, right, strict=True):
-    np.testing.assert_array_equal(one, two)
-
-
 def test_importance_weights_scale_both_losses():
-  hand = by_hand(actor=agent_lib.ActorConfig(baseline_samples=0))
+  hand = fakes.ByHand(actor=agent_lib.ActorConfig(baseline_samples=0))
   experience = fakes.make_experience(
     move=[[0, 0], [0, 0]], reward=[[1, 0], [3, 0]], success=True
   )
@@ -113,18 +93,18 @@ def test_the_loss_changes_no_weight():
     *agent.actor_learner.optimizer.variables,
     agent.train_step_counter,
   ]
-  before = values_of(variables)
+  before = fakes.values_of(variables)
   agent.loss(fakes.random_experience())
-  assert_equal(values_of(variables), before)
+  fakes.assert_equal(fakes.values_of(variables), before)
 
 
 def test_training_moves_both_networks_and_counts():
   agent = fakes.make_agent()
   networks = agent.critic_learner.critic, agent.actor_learner.actor
   variables = [v for network in networks for v in network.variables]
-  before = values_of(variables)
+  before = fakes.values_of(variables)
   agent.train(fakes.random_experience(success=True))
-  for old, new in zip(before, values_of(variables), strict=True):
+  for old, new in zip(before, fakes.values_of(variables), strict=True):
     assert not np.array_equal(old, new)
   assert agent.train_step_counter == 1
   agent.train(fakes.random_experience())
@@ -132,8 +112,8 @@ def test_training_moves_both_networks_and_counts():
 
 
 def test_a_step_follows_the_gradient():
-  config = plain(learning_rate=0.01)
-  hand = by_hand(
+  config = fakes.plain(learning_rate=0.01)
+  hand = fakes.ByHand(
     critic=config,
     actor=agent_lib.ActorConfig(learning_rate=0.02, baseline_samples=0),
   )
@@ -152,7 +132,7 @@ def test_a_step_follows_the_gradient():
 def test_trains_inside_a_function_without_autograph():
   # As TF-Agents' users do; their Learner is the one that has AutoGraph.
   search = cem.CemConfig(samples=4, elites=2, rounds=1)
-  hand = by_hand(critic=plain(lag=2), target_cem=search)
+  hand = fakes.ByHand(critic=fakes.plain(lag=2), target_cem=search)
   experience = fakes.make_experience(move=[[0, 0]], reward=[[1, 0]])
   train = common.function(hand.agent.train)
   lagged = []
@@ -248,7 +228,7 @@ def test_offers_the_policies_by_kind():
 def test_policies_follow_the_weights_of_the_acting_critic(
   act_with_target, acting, other
 ):
-  hand = by_hand(act_with_target=act_with_target)
+  hand = fakes.ByHand(act_with_target=act_with_target)
   step = fakes.time_steps([0.0])
   for slope in (1.0, -1.0):
     getattr(hand, acting).set(slope=slope)
@@ -269,7 +249,7 @@ def test_a_value_is_what_the_critic_gives_the_encoded_action():
     critic_network=lambda *_, name, **__: fakes.LinearCritic(
       bias=1.0, slope=2.0, x_slope=10.0, name=name
     ),
-    critic=PLAIN,
+    critic=fakes.PLAIN,
   )
   values = q_values(agent, [0.1, -0.2], [3.0, 0.0])
   # Moves 3 and 0 of [0, 4] are .5 and -1 of [-1, 1]: 1 + 2 * .5 + 10 * .1 and
@@ -279,7 +259,7 @@ def test_a_value_is_what_the_critic_gives_the_encoded_action():
 
 
 def test_a_value_under_cross_entropy_is_the_sigmoid_of_the_score():
-  hand = by_hand(critic=agent_lib.CriticConfig(loss='cross_entropy'))
+  hand = fakes.ByHand(critic=agent_lib.CriticConfig(loss='cross_entropy'))
   hand.critic.set(slope=np.log(3))
   # 3 / (3 + 1), and 1 / (1 + 3).
   values = q_values(hand.agent, [0, 0], [1, -1])
@@ -290,7 +270,7 @@ def test_a_value_under_cross_entropy_is_the_sigmoid_of_the_score():
   ('act_with_target', 'value'), [(True, 2.0), (False, 1.0)]
 )
 def test_a_value_is_the_acting_critics(act_with_target, value):
-  hand = by_hand(act_with_target=act_with_target)
+  hand = fakes.ByHand(act_with_target=act_with_target)
   hand.critic.set(bias=1)
   hand.target.set(bias=2)
   hand.lagged.set(bias=3)
@@ -298,7 +278,7 @@ def test_a_value_is_the_acting_critics(act_with_target, value):
 
 
 def test_a_value_needs_one_action_for_each_observation():
-  hand = by_hand()
+  hand = fakes.ByHand()
   with pytest.raises(ValueError, match=r'got \(2,\) and \(1,\); pass one'):
     q_values(hand.agent, [0, 0], [1])
   with pytest.raises(ValueError, match=r'got \(2,\) and \(\); pass one'):

@@ -1,5 +1,6 @@
 """Small specs, networks with closed forms, and episodes made by hand."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -28,6 +29,14 @@ SMALL_CEM = cem.CemConfig(samples=16, elites=4, rounds=2)
 # maximum of a linear score is then found exactly.
 CORNER_CEM = cem.CemConfig(samples=32, elites=4, rounds=2, initial_std=10.0)
 
+# A critic whose losses and targets are easily computed by hand.
+PLAIN = agent_lib.CriticConfig(loss='squared_error', gamma=0.9)
+
+
+def plain(**changes):
+  """Returns `PLAIN` with changes."""
+  return dataclasses.replace(PLAIN, **changes)
+
 
 class LinearCritic(networks.Critic):
   """Scores `bias + slope * move + x_slope * x`; move is the first entry.
@@ -55,6 +64,21 @@ class LinearCritic(networks.Critic):
 
   def score(self, features, actions):
     return self.bias + self.slope * actions[..., 0] + self.x_slope * features
+
+
+class ProductCritic(networks.Critic):
+  """Scores x * move, and .5 for a closed grip; counts its encodings."""
+
+  def __init__(self):
+    super().__init__(name='product')
+    self.encoded = 0
+
+  def encode(self, observation):
+    self.encoded += 1
+    return observation['x']
+
+  def score(self, features, actions):
+    return features * actions[..., 0] + 0.5 * actions[..., 2]
 
 
 class PointActor(networks.Actor):
@@ -129,6 +153,7 @@ class ByHand:
       TIME_STEP_SPEC,
       MOVE_ONLY,
       **{
+        'critic': PLAIN,
         'critic_network': make_critic,
         'actor_network': make_actor,
         'target_cem': CORNER_CEM,
@@ -272,3 +297,14 @@ def step_spec():
     lambda column: tf.TensorSpec(column.shape[1:], column.dtype),
     make_episode(1),
   )
+
+
+def values_of(variables):
+  """Returns variables as arrays."""
+  return [variable.numpy() for variable in variables]
+
+
+def assert_equal(left, right):
+  """Compares two lists of arrays, bit by bit."""
+  for one, two in zip(left, right, strict=True):
+    np.testing.assert_array_equal(one, two)

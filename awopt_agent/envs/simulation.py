@@ -166,8 +166,8 @@ class Simulation:
     for body in self._bodies():
       for link in range(-1, self.client.getNumJoints(body)):
         low, high = np.array(self.client.getAABB(body, link))
-        inside = np.all(point_m > low) and np.all(point_m < high)
-        if inside and not self._is_endless(body, link):
+        wide = np.any(high - low > _ENDLESS_M)
+        if not wide and np.all(point_m > low) and np.all(point_m < high):
           name = self.client.getBodyInfo(body)[1].decode()
           return f'the robot {name!r}' if name else f'body {body}'
     return None
@@ -175,10 +175,6 @@ class Simulation:
   def _bodies(self) -> list[int]:
     count = self.client.getNumBodies()
     return [self.client.getBodyUniqueId(index) for index in range(count)]
-
-  def _is_endless(self, body: int, link: int) -> bool:
-    low, high = np.array(self.client.getAABB(body, link))
-    return bool(np.any(high - low > _ENDLESS_M))
 
   def touching_links(self, robot: int, body: int) -> set[int]:
     """Returns the links of `robot` that touched `body` in the last step."""

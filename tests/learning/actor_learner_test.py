@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,25 +6,6 @@ from awopt_agent import agent as agent_lib
 from tests import fakes
 
 # Scores are values then, which keeps the arithmetic short.
-PLAIN = agent_lib.CriticConfig(loss='squared_error', gamma=0.9)
-
-
-def plain(**changes):
-  return dataclasses.replace(PLAIN, **changes)
-
-
-def by_hand(**kwargs):
-  return fakes.ByHand(**{'critic': PLAIN, **kwargs})
-
-
-def values_of(variables):
-  return [variable.numpy() for variable in variables]
-
-
-def assert_equal(left, right):
-  for one, two in zip(left, right, strict=True):
-    np.testing.assert_array_equal(one, two)
-
 
 # The actor's loss. N(.5; 0, .5) has z = 1: -log is .5 + .225792 = .725792.
 
@@ -40,7 +19,7 @@ def actor_info(hand, **kwargs):
 def test_the_actor_is_weighted_by_the_target_critics_advantage(samples):
   config = agent_lib.ActorConfig(baseline_samples=samples, temperature=0.05)
   # So narrow that all samples are the mode.
-  hand = by_hand(actor=config, actor_std=1e-6, actor_mean=0.5)
+  hand = fakes.ByHand(actor=config, actor_std=1e-6, actor_mean=0.5)
   hand.critic.set(slope=77)
   hand.target.set(slope=0.1)
   info = actor_info(hand, move=[[1.0, 0]])
@@ -51,7 +30,7 @@ def test_the_actor_is_weighted_by_the_target_critics_advantage(samples):
 
 def test_the_baseline_is_the_mean_value_of_samples():
   config = agent_lib.ActorConfig(baseline_samples=4000)
-  hand = by_hand(actor=config, actor_std=0.1, actor_mean=0.2)
+  hand = fakes.ByHand(actor=config, actor_std=0.1, actor_mean=0.2)
   hand.target.set(slope=1)
   info = actor_info(hand)
   # .5 - .2, to 5 standard errors: 5 * .1 / sqrt(4000) = .008.
@@ -59,7 +38,7 @@ def test_the_baseline_is_the_mean_value_of_samples():
 
 
 def test_the_actors_loss_is_the_weighted_likelihood():
-  hand = by_hand(
+  hand = fakes.ByHand(
     actor=agent_lib.ActorConfig(baseline_samples=0, temperature=0.05)
   )
   hand.target.set(slope=0.1)
@@ -68,7 +47,7 @@ def test_the_actors_loss_is_the_weighted_likelihood():
 
 
 def test_a_higher_temperature_weighs_less():
-  hand = by_hand(
+  hand = fakes.ByHand(
     actor=agent_lib.ActorConfig(baseline_samples=0, temperature=0.5)
   )
   hand.target.set(slope=0.1)
@@ -76,7 +55,7 @@ def test_a_higher_temperature_weighs_less():
 
 
 def test_an_enormous_advantage_is_capped():
-  hand = by_hand(
+  hand = fakes.ByHand(
     actor=agent_lib.ActorConfig(baseline_samples=0, max_weight=20.0)
   )
   hand.target.set(slope=2e6)
@@ -86,7 +65,7 @@ def test_an_enormous_advantage_is_capped():
 
 
 def test_only_successes_teach_the_actor():
-  hand = by_hand(actor=agent_lib.ActorConfig(baseline_samples=0))
+  hand = fakes.ByHand(actor=agent_lib.ActorConfig(baseline_samples=0))
   both = {'move': [[0.5, 0], [-1, 0]], 'reward': [[0, 0]] * 2}
   info = actor_info(hand, **both, success=[[True], [False]])
   np.testing.assert_allclose(info.actor_loss, 0.725792, rtol=1e-5)
@@ -94,7 +73,7 @@ def test_only_successes_teach_the_actor():
 
 
 def test_without_the_filter_failures_teach_the_actor_too():
-  hand = by_hand(
+  hand = fakes.ByHand(
     actor=agent_lib.ActorConfig(baseline_samples=0, success_filter=False)
   )
   both = {'move': [[0.5, 0], [-1, 0]], 'reward': [[0, 0]] * 2}
@@ -104,12 +83,12 @@ def test_without_the_filter_failures_teach_the_actor_too():
 
 
 def test_a_batch_without_success_leaves_the_actor_alone():
-  hand = by_hand()
+  hand = fakes.ByHand()
   hand.target.set(slope=2e6)
   experience = fakes.make_experience(
     move=[[0.5, 0], [-1, 0]], reward=[[1, 0], [0, 0]], success=False
   )
-  before = values_of(hand.actor.variables)
+  before = fakes.values_of(hand.actor.variables)
   with tf.GradientTape() as tape:
     info = hand.agent.loss(experience).extra
   assert info.actor_loss == 0
@@ -117,14 +96,14 @@ def test_a_batch_without_success_leaves_the_actor_alone():
   gradient = tape.gradient(info.actor_loss, hand.actor.mean)
   np.testing.assert_array_equal(gradient, [0.0])
   hand.agent.train(experience)
-  assert_equal(values_of(hand.actor.variables), before)
+  fakes.assert_equal(fakes.values_of(hand.actor.variables), before)
 
 
 def test_a_softmax_weighs_within_the_batch():
   config = agent_lib.ActorConfig(
     baseline_samples=0, temperature=0.1, weights='softmax'
   )
-  hand = by_hand(actor=config)
+  hand = fakes.ByHand(actor=config)
   hand.target.set(slope=0.2)
   info = actor_info(
     hand, move=[[0.5, 0], [0, 0]], reward=[[0, 0], [0, 0]], success=True
@@ -136,7 +115,7 @@ def test_a_softmax_weighs_within_the_batch():
 
 
 def test_cloning_weighs_all_alike():
-  hand = by_hand(actor=agent_lib.ActorConfig(weights='one'))
+  hand = fakes.ByHand(actor=agent_lib.ActorConfig(weights='one'))
   hand.target.set(slope=100)
   info = actor_info(hand)
   np.testing.assert_allclose(info.actor_loss, 0.725792, rtol=1e-5)
@@ -144,11 +123,13 @@ def test_cloning_weighs_all_alike():
 
 
 def test_an_actor_that_does_not_learn_stays_as_it_is():
-  hand = by_hand(actor=agent_lib.ActorConfig(learns=False), headline='cem')
-  before = values_of(hand.agent.actor_learner.variables)
+  hand = fakes.ByHand(actor=agent_lib.ActorConfig(learns=False), headline='cem')
+  before = fakes.values_of(hand.agent.actor_learner.variables)
   info = hand.agent.train(
     fakes.make_experience(move=[[0.5, 0]], reward=[[1, 0]], success=True)
   ).extra
-  assert_equal(values_of(hand.agent.actor_learner.variables), before)
+  fakes.assert_equal(
+    fakes.values_of(hand.agent.actor_learner.variables), before
+  )
   assert info.actor_loss == 0
   assert hand.critic.bias != 0

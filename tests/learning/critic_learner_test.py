@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -8,18 +6,8 @@ from awopt_agent.learning import cem
 from tests import fakes
 
 # Scores are values then, which keeps the arithmetic short.
-PLAIN = agent_lib.CriticConfig(loss='squared_error', gamma=0.9)
-
 # A search that stays within .05 of 0, so that a candidate can beat it.
 NEAR_ZERO = cem.CemConfig(samples=4, elites=2, rounds=1, initial_std=0.01)
-
-
-def plain(**changes):
-  return dataclasses.replace(PLAIN, **changes)
-
-
-def by_hand(**kwargs):
-  return fakes.ByHand(**{'critic': PLAIN, **kwargs})
 
 
 def target_of(hand, experience):
@@ -33,7 +21,7 @@ def target_of(hand, experience):
 def test_a_truncated_end_bootstraps_and_a_terminal_one_does_not(
   discount, target
 ):
-  hand = by_hand()
+  hand = fakes.ByHand()
   hand.target.set(bias=2, slope=3, x_slope=10)
   hand.lagged.set(bias=100)
   experience = fakes.make_experience(
@@ -48,7 +36,7 @@ def test_a_truncated_end_bootstraps_and_a_terminal_one_does_not(
 
 
 def test_the_target_takes_the_lesser_of_two_critics():
-  hand = by_hand()
+  hand = fakes.ByHand()
   experience = fakes.make_experience(move=[[0, 0]], reward=[[0, 0]])
   hand.target.set(bias=1, slope=1)
   # The first target chooses the move, 1, and values it at 2. The second says
@@ -60,7 +48,7 @@ def test_the_target_takes_the_lesser_of_two_critics():
 
 
 def test_without_a_lag_there_is_one_target_critic():
-  hand = by_hand(critic=plain(lag=0))
+  hand = fakes.ByHand(critic=fakes.plain(lag=0))
   hand.target.set(bias=2)
   hand.lagged.set(bias=-50)
   experience = fakes.make_experience(move=[[0, 0]], reward=[[0, 0]])
@@ -70,7 +58,7 @@ def test_without_a_lag_there_is_one_target_critic():
 
 
 def test_the_online_critic_has_no_part_in_the_target():
-  hand = by_hand()
+  hand = fakes.ByHand()
   experience = fakes.make_experience(move=[[0, 0]], reward=[[0.25, 0]])
   hand.critic.set(bias=9, slope=9)
   np.testing.assert_allclose(target_of(hand, experience), 0.25)
@@ -80,8 +68,8 @@ def test_the_candidate_raises_the_target_where_it_beats_cem():
   experience = fakes.make_experience(move=[[0, 0]], reward=[[0, 0]])
   terms = {}
   for target in ('max_q_actor_candidate', 'max_q'):
-    hand = by_hand(
-      critic=plain(target=target),
+    hand = fakes.ByHand(
+      critic=fakes.plain(target=target),
       target_cem=NEAR_ZERO,
       actor_mean=0.8,
     )
@@ -101,8 +89,8 @@ def test_a_poor_candidate_changes_nothing():
   experience = fakes.make_experience(move=[[0, 0]], reward=[[0, 0]])
   found = []
   for target in ('max_q_actor_candidate', 'max_q'):
-    hand = by_hand(
-      critic=plain(target=target),
+    hand = fakes.ByHand(
+      critic=fakes.plain(target=target),
       target_cem=NEAR_ZERO,
       actor_mean=-0.8,
     )
@@ -115,7 +103,7 @@ def test_a_poor_candidate_changes_nothing():
 
 
 def test_three_steps_add_three_rewards_and_the_value_behind_them():
-  hand = by_hand(critic=plain(gamma=0.5), n_step=3)
+  hand = fakes.ByHand(critic=fakes.plain(gamma=0.5), n_step=3)
   hand.target.set(x_slope=1)
   hand.lagged.set(bias=100)
   experience = fakes.make_experience(
@@ -126,7 +114,7 @@ def test_three_steps_add_three_rewards_and_the_value_behind_them():
 
 
 def test_three_steps_end_at_a_terminal_step():
-  hand = by_hand(critic=plain(gamma=0.5), n_step=3)
+  hand = fakes.ByHand(critic=fakes.plain(gamma=0.5), n_step=3)
   hand.target.set(bias=50)
   hand.lagged.set(bias=100)
   experience = fakes.make_experience(
@@ -150,7 +138,7 @@ NEXT_EPISODE = {
 def test_three_steps_past_the_end_stop_at_the_end_of_padded_frames(
   discount, target
 ):
-  hand = by_hand(critic=plain(gamma=0.5), n_step=3)
+  hand = fakes.ByHand(critic=fakes.plain(gamma=0.5), n_step=3)
   hand.target.set(x_slope=1)
   hand.lagged.set(bias=100)
   experience = fakes.make_experience(
@@ -166,7 +154,7 @@ def test_three_steps_past_the_end_stop_at_the_end_of_padded_frames(
 
 @pytest.mark.parametrize(('discount', 'target'), [(1.0, 5.0), (0.0, 1.0)])
 def test_three_steps_past_the_end_ignore_the_next_episode(discount, target):
-  hand = by_hand(critic=plain(gamma=0.5), n_step=3)
+  hand = fakes.ByHand(critic=fakes.plain(gamma=0.5), n_step=3)
   hand.target.set(x_slope=1)
   hand.lagged.set(bias=100)
   experience = fakes.make_experience(
@@ -184,7 +172,7 @@ def test_three_steps_past_the_end_ignore_the_next_episode(discount, target):
 
 
 def test_squared_error_of_the_logged_actions():
-  hand = by_hand()
+  hand = fakes.ByHand()
   hand.critic.set(bias=1, slope=2)
   hand.target.set(bias=1)
   hand.lagged.set(bias=1)
@@ -200,7 +188,7 @@ def test_squared_error_of_the_logged_actions():
 
 
 def test_cross_entropy_takes_scores_for_logits():
-  hand = by_hand(critic=agent_lib.CriticConfig(gamma=0.8))
+  hand = fakes.ByHand(critic=agent_lib.CriticConfig(gamma=0.8))
   log3 = np.log(3)
   hand.critic.set(bias=log3)
   hand.target.set(bias=-log3, slope=2 * log3)
@@ -215,7 +203,7 @@ def test_cross_entropy_takes_scores_for_logits():
 
 
 def test_cross_entropy_clips_a_target_beyond_one():
-  hand = by_hand(critic=agent_lib.CriticConfig(gamma=0.8))
+  hand = fakes.ByHand(critic=agent_lib.CriticConfig(gamma=0.8))
   hand.critic.set(bias=np.log(3))
   experience = fakes.make_experience(move=[[0, 0]], reward=[[1, 0]])
   info = hand.agent.loss(experience).extra
@@ -232,7 +220,9 @@ def one_step(**kwargs):
 
 
 def test_awacs_target_values_a_draw_of_the_actor():
-  hand = by_hand(critic=plain(target='actor'), actor_mean=-0.5, actor_std=1e-6)
+  hand = fakes.ByHand(
+    critic=fakes.plain(target='actor'), actor_mean=-0.5, actor_std=1e-6
+  )
   hand.target.set(bias=1, slope=2)
   hand.lagged.set(bias=100)
   info = hand.agent.loss(one_step()).extra
@@ -242,15 +232,15 @@ def test_awacs_target_values_a_draw_of_the_actor():
 
 
 def test_awacs_draws_differ_from_each_other():
-  hand = by_hand(critic=plain(target='actor'), actor_std=0.5)
+  hand = fakes.ByHand(critic=fakes.plain(target='actor'), actor_std=0.5)
   hand.target.set(slope=1)
   hand.lagged.set(bias=100)
   assert len({float(target_of(hand, one_step())) for _ in range(5)}) == 5
 
 
 def test_the_actors_mean_can_be_where_cem_begins():
-  hand = by_hand(
-    critic=plain(target='max_q_actor_mean'),
+  hand = fakes.ByHand(
+    critic=fakes.plain(target='max_q_actor_mean'),
     target_cem=NEAR_ZERO,
     actor_mean=0.8,
   )
@@ -263,7 +253,7 @@ def test_the_actors_mean_can_be_where_cem_begins():
 
 
 def test_algorithm_1_values_by_the_critic_itself():
-  hand = by_hand(critic=plain(online_target=True))
+  hand = fakes.ByHand(critic=fakes.plain(online_target=True))
   hand.critic.set(bias=1, slope=2)
   hand.target.set(bias=-7)
   hand.lagged.set(bias=-9)
@@ -271,7 +261,9 @@ def test_algorithm_1_values_by_the_critic_itself():
 
 
 def test_no_gradient_flows_through_an_online_target():
-  hand = by_hand(critic=plain(online_target=True, learning_rate=0.01))
+  hand = fakes.ByHand(
+    critic=fakes.plain(online_target=True, learning_rate=0.01)
+  )
   experience = fakes.make_experience(move=[[0, 0]], reward=[[1, 0]])
   hand.agent.train(experience)
   # Only the logged move's value rises: bias up, the slope of move 0 stays.
@@ -279,7 +271,7 @@ def test_no_gradient_flows_through_an_online_target():
 
 
 def test_rewards_are_scaled():
-  hand = by_hand(critic=plain(reward_scale=10.0))
+  hand = fakes.ByHand(critic=fakes.plain(reward_scale=10.0))
   experience = fakes.make_experience(move=[[0, 0]], reward=[[0.5, 0]])
   np.testing.assert_allclose(target_of(hand, experience), 5.0)
 
@@ -293,7 +285,7 @@ def test_an_ensembles_least_member_counts():
 
   agent = fakes.make_agent(
     fakes.MOVE_ONLY,
-    critic=plain(ensemble=2, lag=0),
+    critic=fakes.plain(ensemble=2, lag=0),
     critic_network=make_critic,
   )
   critics = {critic.name: critic for critic in made}
@@ -310,7 +302,7 @@ def test_an_ensembles_least_member_counts():
 
 
 def test_members_of_an_ensemble_start_apart():
-  agent = fakes.make_agent(critic=plain(ensemble=2))
+  agent = fakes.make_agent(critic=fakes.plain(ensemble=2))
   one, two = agent.critic_learner.critic.members
   for left, right in zip(one.variables, two.variables, strict=True):
     if 'kernel' in left.name:
@@ -318,10 +310,10 @@ def test_members_of_an_ensemble_start_apart():
 
 
 def test_a_critic_that_does_not_learn_stays_as_it_is():
-  agent = fakes.make_agent(critic=plain(learns=False), headline='actor')
-  before = values_of(agent.critic_learner.variables)
+  agent = fakes.make_agent(critic=fakes.plain(learns=False), headline='actor')
+  before = fakes.values_of(agent.critic_learner.variables)
   info = agent.train(fakes.random_experience(success=True)).extra
-  assert_equal(values_of(agent.critic_learner.variables), before)
+  fakes.assert_equal(fakes.values_of(agent.critic_learner.variables), before)
   assert info.critic_loss == 0
 
 
@@ -329,7 +321,7 @@ def test_a_critic_that_does_not_learn_stays_as_it_is():
 
 
 def test_the_first_target_follows_by_polyak_averages():
-  hand = by_hand(critic=plain(tau=0.25, learning_rate=0.01, lag=100))
+  hand = fakes.ByHand(critic=fakes.plain(tau=0.25, learning_rate=0.01, lag=100))
   hand.target.set(bias=4)
   hand.agent.train(fakes.make_experience(move=[[0, 0]], reward=[[1, 0]]))
   # The critic's bias went from 0 to .01: 4 + .25 * (.01 - 4).
@@ -339,7 +331,7 @@ def test_the_first_target_follows_by_polyak_averages():
 
 
 def test_the_second_target_is_a_copy_of_the_first_every_lag_steps():
-  hand = by_hand(critic=plain(lag=3, tau=0.1))
+  hand = fakes.ByHand(critic=fakes.plain(lag=3, tau=0.1))
   experience = fakes.make_experience(move=[[0, 0]], reward=[[1, 0]])
   first, second = [], []
   for _ in range(7):
@@ -358,20 +350,15 @@ def test_targets_start_as_copies_and_share_no_variable():
     agent.critic_learner.target,
     agent.critic_learner.lagged,
   )
-  assert_equal(values_of(critic.variables), values_of(target.variables))
-  assert_equal(values_of(critic.variables), values_of(lagged.variables))
+  fakes.assert_equal(
+    fakes.values_of(critic.variables), fakes.values_of(target.variables)
+  )
+  fakes.assert_equal(
+    fakes.values_of(critic.variables), fakes.values_of(lagged.variables)
+  )
   everything = [
     id(v)
     for network in (critic, target, lagged, agent.actor_learner.actor)
     for v in network.variables
   ]
   assert len(everything) == len(set(everything))
-
-
-def values_of(variables):
-  return [variable.numpy() for variable in variables]
-
-
-def assert_equal(left, right):
-  for one, two in zip(left, right, strict=True):
-    np.testing.assert_array_equal(one, two)

@@ -1,31 +1,16 @@
 import numpy as np
 import tensorflow as tf
 
-from awopt_agent.learning import action_codec, cem, networks, search
+from awopt_agent.learning import action_codec, cem, search
 from tests import fakes
 
 SEED = tf.constant([1, 2])
 
 
-class ProductCritic(networks.Critic):
-  """Scores x * move, and .5 for a closed grip; counts its encodings."""
-
-  def __init__(self):
-    super().__init__(name='product')
-    self.encoded = 0
-
-  def encode(self, observation):
-    self.encoded += 1
-    return observation['x']
-
-  def score(self, features, actions):
-    return features * actions[..., 0] + 0.5 * actions[..., 2]
-
-
 def test_finds_the_best_action_at_each_observation():
   result = search.best_action(
     {'x': tf.constant([[1.0], [-0.5]])},
-    ProductCritic(),
+    fakes.ProductCritic(),
     action_codec.ActionCodec(fakes.ACTION_SPEC),
     config=fakes.CORNER_CEM,
     seed=SEED,

@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -7,16 +5,6 @@ from awopt_agent import agent as agent_lib
 from tests import fakes
 
 # Scores are values then, which keeps the arithmetic short.
-PLAIN = agent_lib.CriticConfig(loss='squared_error', gamma=0.9)
-
-
-def plain(**changes):
-  return dataclasses.replace(PLAIN, **changes)
-
-
-def by_hand(**kwargs):
-  return fakes.ByHand(**{'critic': PLAIN, **kwargs})
-
 
 # Transitions that are none: from an episode's last step to the next one.
 
@@ -42,7 +30,7 @@ def test_boundary_transitions_have_no_influence(garbage):
   }
   found = []
   for batch in (good, mixed):
-    hand = by_hand(actor=agent_lib.ActorConfig(baseline_samples=0))
+    hand = fakes.ByHand(actor=agent_lib.ActorConfig(baseline_samples=0))
     hand.critic.set(bias=0.3, slope=0.2)
     hand.target.set(bias=0.1, slope=0.02, x_slope=0.3)
     hand.lagged.set(bias=9)
@@ -52,7 +40,7 @@ def test_boundary_transitions_have_no_influence(garbage):
 
 
 def test_a_batch_of_boundaries_alone_is_legal():
-  hand = by_hand()
+  hand = fakes.ByHand()
   hand.critic.set(bias=0.3, slope=0.2)
   experience = fakes.make_experience(
     move=[[0.5, 0.1]],

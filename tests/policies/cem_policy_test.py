@@ -11,21 +11,6 @@ SEED = tf.constant([1, 2])
 NEAR_ZERO = cem.CemConfig(samples=4, elites=2, rounds=1, initial_std=0.01)
 
 
-class ProductCritic(networks.Critic):
-  """Scores x * move, and .5 for a closed grip; counts its encodings."""
-
-  def __init__(self):
-    super().__init__(name='product')
-    self.encoded = 0
-
-  def encode(self, observation):
-    self.encoded += 1
-    return observation['x']
-
-  def score(self, features, actions):
-    return features * actions[..., 0] + 0.5 * actions[..., 2]
-
-
 def make_policy(critic, config=fakes.CORNER_CEM, **kwargs):
   return cem_policy.CemPolicy(
     fakes.TIME_STEP_SPEC,
@@ -37,14 +22,14 @@ def make_policy(critic, config=fakes.CORNER_CEM, **kwargs):
 
 
 def test_encodes_an_observation_once():
-  critic = ProductCritic()
+  critic = fakes.ProductCritic()
   make_policy(critic, cem.CemConfig(rounds=5)).action(fakes.time_steps([1.0]))
   assert critic.encoded == 1
 
 
 def test_acts_by_the_best_action():
   step = fakes.time_steps([1.0, -1.0])
-  action = make_policy(ProductCritic()).action(step).action
+  action = make_policy(fakes.ProductCritic()).action(step).action
   np.testing.assert_array_equal(action['move'], [[1], [-1]])
   np.testing.assert_array_equal(action['grip'], [1, 1])
 
@@ -54,7 +39,7 @@ def test_the_actors_mode_competes():
   actor.logits[0].assign([0.0, 1.0])
   step = fakes.time_steps([1.0, -1.0])
   alone, both = (
-    make_policy(ProductCritic(), NEAR_ZERO, actor=one).action(step).action
+    make_policy(fakes.ProductCritic(), NEAR_ZERO, actor=one).action(step).action
     for one in (None, actor)
   )
   # .75 wins where x is 1, and loses to CEM's move near 0 where x is -1.
@@ -134,4 +119,4 @@ def test_a_warm_start_searches_around_the_last_action():
 
 
 def test_without_a_warm_start_there_is_no_state():
-  assert make_policy(ProductCritic()).policy_state_spec == ()
+  assert make_policy(fakes.ProductCritic()).policy_state_spec == ()

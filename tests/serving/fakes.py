@@ -6,7 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 from tf_agents.policies import tf_policy
-from tf_agents.specs import tensor_spec
+from tf_agents.specs import array_spec, tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
@@ -51,7 +51,7 @@ def make_agent(observation_spec, action_spec, seed=0):
   both = agent.critic_learner.critic, agent.actor_learner.actor
   for variable in (v for network in both for v in network.variables):
     # Greater weights would drive all values to 0 or 1.
-    variable.assign(rng.normal(scale=0.5, size=variable.shape))
+    variable.assign(rng.normal(scale=0.3, size=variable.shape))
   return agent
 
 
@@ -101,9 +101,11 @@ def observe(spec, count, seed=1):
 
 def draw_actions(spec, count, seed=2):
   """Returns `[count, ...]` actions inside the bounds."""
-  return tf.nest.map_structure(
-    lambda x: x.numpy(),
-    tensor_spec.sample_spec_nest(spec, seed=seed, outer_dims=(count,)),
+  # Not by `tensor_spec`: what it draws depends on the operations before it.
+  return array_spec.sample_spec_nest(
+    tensor_spec.to_nest_array_spec(spec),
+    np.random.RandomState(seed),
+    outer_dims=(count,),
   )
 
 

@@ -37,8 +37,6 @@ def make_meshes(
   """
   found: list[body_lib.GraspObject] = []
   for number in rng.permutation(_COUNT):
-    if len(found) == count:
-      return found
     name = f'{number:03d}'
     vertices = _vertices(name)
     extents = vertices.max(0) - vertices.min(0)
@@ -46,6 +44,8 @@ def make_meshes(
     scale = min(1.0, *(_MAX_EXTENTS_M / extents))
     if np.all(scale * extents >= _MIN_EXTENTS_M):
       found.append(_load(simulation, name, scale, vertices * scale))
+    if len(found) == count:
+      return found
   raise ValueError(
     f'there are {len(found)} meshes that fit between the fingers, {count} '
     'were asked for; ask for fewer.'

@@ -6,12 +6,18 @@ takes factories, never objects, so that targets share no variables.
 """
 
 from awopt_agent.learning.networks.base import Actor, Critic
+from awopt_agent.learning.networks.grasping44 import (
+  Grasping44Actor,
+  Grasping44Critic,
+)
 from awopt_agent.learning.networks.mlp import MlpActor, MlpCritic
 from awopt_agent.learning.networks.small import SmallActor, SmallCritic
 
 __all__ = [
   'Actor',
   'Critic',
+  'Grasping44Actor',
+  'Grasping44Critic',
   'MlpActor',
   'MlpCritic',
   'SmallActor',

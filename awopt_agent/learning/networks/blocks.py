@@ -1,4 +1,8 @@
-"""Layers whose variables exist from the start, as targets and loads need."""
+"""Layers whose variables exist from the start, as targets and loads need.
+
+A layer computes in the type of its inputs, whatever its variables are: CEM may
+score in bfloat16.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -20,11 +24,20 @@ class Dense(tf.Module):
     self.bias = tf.Variable(tf.zeros([outputs]), name='bias')
 
   def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-    return tf.tensordot(inputs, self.kernel, 1) + self.bias
+    kernel, bias = (tf.cast(v, inputs.dtype) for v in (self.kernel, self.bias))
+    # One matrix, and `bias_add`: TensorFlow then fuses product, bias and ReLU.
+    if inputs.shape.rank == 2:
+      return tf.nn.bias_add(tf.matmul(inputs, kernel), bias)
+    rows = tf.reshape(inputs, [-1, kernel.shape[0]])
+    outputs = tf.nn.bias_add(tf.matmul(rows, kernel), bias)
+    shape = tf.concat([tf.shape(inputs)[:-1], kernel.shape[1:]], axis=0)
+    return tf.ensure_shape(
+      tf.reshape(outputs, shape), [*inputs.shape[:-1], kernel.shape[1]]
+    )
 
 
 class Conv(tf.Module):
-  """A convolution `[B, H, W, C]`, zero-padded."""
+  """A convolution `[B, H, W, C]`, zero-padded unless padding is 'VALID'."""
 
   def __init__(
     self,
@@ -35,6 +48,7 @@ class Conv(tf.Module):
     stride: int,
     seed: int,
     name: str,
+    padding: str = 'SAME',
   ):
     super().__init__(name=name)
     initializer = tf.keras.initializers.VarianceScaling(2.0, seed=seed)
@@ -42,9 +56,12 @@ class Conv(tf.Module):
     self.kernel = tf.Variable(initializer(shape), name='kernel')
     self.bias = tf.Variable(tf.zeros([outputs]), name='bias')
     self._stride = stride
+    self._padding = padding
 
   def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-    return tf.nn.conv2d(inputs, self.kernel, self._stride, 'SAME') + self.bias
+    kernel, bias = (tf.cast(v, inputs.dtype) for v in (self.kernel, self.bias))
+    maps = tf.nn.conv2d(inputs, kernel, self._stride, self._padding)
+    return tf.nn.bias_add(maps, bias)
 
 
 class Mlp(tf.Module):

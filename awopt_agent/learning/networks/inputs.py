@@ -80,7 +80,7 @@ class ImageAndState:
       )
     self._spec = observation_spec
     self._place = images[0]
-    self.channels = parts[self._place].shape[-1]
+    self.image_shape = tuple(parts[self._place].shape)
     self._state = StateVector(self._without_image(parts), zooms)
     self.state_size = self._state.size
 

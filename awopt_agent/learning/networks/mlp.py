@@ -4,21 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import gin
-import tensorflow as tf
 
-from awopt_agent.learning import action_distribution
-from awopt_agent.learning.networks import base, blocks, heads, inputs
+from awopt_agent.learning.networks import inputs, vector
 
 __all__ = ['MlpActor', 'MlpCritic']
 
 
 @gin.configurable
-class MlpCritic(base.Critic):
-  """A multi-layer perceptron for state observations.
-
-  The first layer is a sum of one part for the observation and one for the
-  action, which equals a layer on both joined; the former is the encoding.
-  """
+class MlpCritic(vector.VectorCritic):
+  """A multi-layer perceptron for state observations."""
 
   def __init__(
     self,
@@ -40,30 +34,17 @@ class MlpCritic(base.Critic):
       zooms: Magnified copies of the inputs, around 0.
       name: Of the module.
     """
-    super().__init__(name=name)
-    self._state = inputs.StateVector(observation_spec, zooms)
-    seed *= 1000
-    self._observation_layer = blocks.Dense(
-      self._state.size, layers[0], seed=seed, scale=2.0, name='observation'
+    super().__init__(
+      inputs.StateVector(observation_spec, zooms),
+      action_size,
+      layers=layers,
+      seed=1000 * seed,
+      name=name,
     )
-    self._action_layer = blocks.Dense(
-      action_size, layers[0], seed=seed + 1, scale=2.0, name='action'
-    )
-    self._hidden = blocks.Mlp(layers, seed=seed + 2)
-    self._output = blocks.Dense(
-      layers[-1], 1, seed=seed + 1 + len(layers), scale=0.1, name='output'
-    )
-
-  def encode(self, observation: Any) -> tf.Tensor:
-    return self._observation_layer(self._state(observation))
-
-  def score(self, features: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
-    joined = features[:, tf.newaxis, :] + self._action_layer(actions)
-    return tf.squeeze(self._output(self._hidden(tf.nn.relu(joined))), axis=-1)
 
 
 @gin.configurable
-class MlpActor(base.Actor):
+class MlpActor(vector.VectorActor):
   """A multi-layer perceptron for state observations."""
 
   def __init__(
@@ -88,18 +69,11 @@ class MlpActor(base.Actor):
       zooms: Magnified copies of the inputs, around 0.
       name: Of the module.
     """
-    super().__init__(name=name)
-    self._state = inputs.StateVector(observation_spec, zooms)
-    seed = seed * 1000 + 500
-    self._hidden = blocks.Mlp([self._state.size, *layers], seed=seed)
-    self._head = heads.ActorHead(
-      layers[-1], continuous_size, discrete_sizes, seed=seed + len(layers)
+    super().__init__(
+      inputs.StateVector(observation_spec, zooms),
+      continuous_size,
+      discrete_sizes,
+      layers=layers,
+      seed=1000 * seed + 500,
+      name=name,
     )
-
-  def encode(self, observation: Any) -> tf.Tensor:
-    return self._hidden(self._state(observation))
-
-  def distribution(
-    self, features: tf.Tensor
-  ) -> action_distribution.ActionDistribution:
-    return self._head(features)

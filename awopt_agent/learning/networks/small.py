@@ -10,8 +10,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from awopt_agent.learning import action_distribution
-from awopt_agent.learning.networks import base, blocks, heads, inputs
+from awopt_agent.learning.networks import blocks, inputs, vector
 
 __all__ = ['SmallActor', 'SmallCritic']
 
@@ -33,7 +32,7 @@ class _Eye(tf.Module):
     super().__init__(name='eye')
     self._inputs = inputs.ImageAndState(observation_spec, zooms)
     self._layers = []
-    channels = self._inputs.channels
+    channels = self._inputs.image_shape[-1]
     for index, (size, stride, outputs) in enumerate(convolutions):
       self._layers.append(
         blocks.Conv(
@@ -57,7 +56,7 @@ class _Eye(tf.Module):
 
 
 @gin.configurable
-class SmallCritic(base.Critic):
+class SmallCritic(vector.VectorCritic):
   """A critic of a picture and of what else is observed.
 
   The action joins behind the picture's encoding, as in QT-Opt's network, so
@@ -86,30 +85,18 @@ class SmallCritic(base.Critic):
       zooms: Magnified copies of the floats, around 0.
       name: Of the module.
     """
-    super().__init__(name=name)
-    self._eye = _Eye(observation_spec, convolutions, zooms, seed=seed * 1000)
-    seed = seed * 1000 + 100
-    self._observation_layer = blocks.Dense(
-      self._eye.size, layers[0], seed=seed, scale=2.0, name='observation'
+    seed *= 1000
+    super().__init__(
+      _Eye(observation_spec, convolutions, zooms, seed=seed),
+      action_size,
+      layers=layers,
+      seed=seed + 100,
+      name=name,
     )
-    self._action_layer = blocks.Dense(
-      action_size, layers[0], seed=seed + 1, scale=2.0, name='action'
-    )
-    self._hidden = blocks.Mlp(layers, seed=seed + 2)
-    self._output = blocks.Dense(
-      layers[-1], 1, seed=seed + 50, scale=0.1, name='output'
-    )
-
-  def encode(self, observation: Any) -> tf.Tensor:
-    return self._observation_layer(self._eye(observation))
-
-  def score(self, features: tf.Tensor, actions: tf.Tensor) -> tf.Tensor:
-    joined = features[:, tf.newaxis, :] + self._action_layer(actions)
-    return tf.squeeze(self._output(self._hidden(tf.nn.relu(joined))), axis=-1)
 
 
 @gin.configurable
-class SmallActor(base.Actor):
+class SmallActor(vector.VectorActor):
   """An actor that sees a picture and what else is observed."""
 
   def __init__(
@@ -136,20 +123,12 @@ class SmallActor(base.Actor):
       zooms: Magnified copies of the floats, around 0.
       name: Of the module.
     """
-    super().__init__(name=name)
-    self._eye = _Eye(
-      observation_spec, convolutions, zooms, seed=seed * 1000 + 500
+    seed = 1000 * seed + 500
+    super().__init__(
+      _Eye(observation_spec, convolutions, zooms, seed=seed),
+      continuous_size,
+      discrete_sizes,
+      layers=layers,
+      seed=seed + 100,
+      name=name,
     )
-    seed = seed * 1000 + 600
-    self._hidden = blocks.Mlp([self._eye.size, *layers], seed=seed)
-    self._head = heads.ActorHead(
-      layers[-1], continuous_size, discrete_sizes, seed=seed + 50
-    )
-
-  def encode(self, observation: Any) -> tf.Tensor:
-    return self._hidden(self._eye(observation))
-
-  def distribution(
-    self, features: tf.Tensor
-  ) -> action_distribution.ActionDistribution:
-    return self._head(features)

@@ -43,6 +43,13 @@ def test_no_mesh_comes_twice(simulation):
   assert len(names) == 40
 
 
+def test_the_last_mesh_counts(monkeypatch, simulation):
+  fitting = len(make(simulation, 0, 3))
+  monkeypatch.setattr(meshes, '_MIN_EXTENTS_M', (0.0, 0.0, 0.0))
+  monkeypatch.setattr(meshes, '_COUNT', fitting)
+  assert len(make(simulation, 0, fitting)) == fitting
+
+
 def test_more_meshes_than_there_are_is_an_error(monkeypatch, simulation):
   monkeypatch.setattr(meshes, '_COUNT', 3)
   with pytest.raises(ValueError, match='4 were asked for'):

@@ -50,7 +50,7 @@ def test_an_image_is_told_from_the_rest():
       'clock': tf.constant([3.0]),
     }
   )
-  assert (split.channels, split.state_size) == (3, 3)
+  assert (split.image_shape, split.state_size) == ((2, 2, 3), 3)
   # 0 / 127.5 - 1, 51 / 127.5 - 1, 255 / 127.5 - 1.
   np.testing.assert_allclose(image[0, 1, 1], [-1.0, -0.6, 1.0], atol=1e-6)
   np.testing.assert_allclose(state, [[3.0, 0.5, -0.25]], atol=1e-6)
