@@ -19,8 +19,6 @@ __all__ = ['drop_reverb_notices']
 # missing GPU library and each cuDNN that registers twice as an error, on
 # machines where all is well. Failures still arrive as Python exceptions.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-# Else TensorFlow announces that results may differ in the last bits.
-os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
 # gRPC, below Reverb, logs each closed connection.
 os.environ.setdefault('GRPC_VERBOSITY', 'ERROR')
 # A greeting, on the way in through TF-Agents and Gym.
