@@ -32,6 +32,8 @@ class CemConfig:
     min_std: Floor of the fitted standard deviation, same units.
     candidate: When a candidate from outside competes: at the 'end' with the
       best of all rounds, or in 'each_round', where it may become an elite.
+    dtype: In which a critic scores candidates: 'float32', or 'bfloat16' where
+      the hardware gains from it; what is found is valued in float32.
   """
 
   samples: int = 64
@@ -40,6 +42,7 @@ class CemConfig:
   initial_std: float = 1.0
   min_std: float = 0.02
   candidate: str = 'end'
+  dtype: str = 'float32'
 
   def __post_init__(self):
     if not 1 <= self.elites <= self.samples:
@@ -58,6 +61,10 @@ class CemConfig:
       raise ValueError(
         "CemConfig.candidate must be 'end' or 'each_round', got "
         f'{self.candidate!r}.'
+      )
+    if self.dtype not in ('float32', 'bfloat16'):
+      raise ValueError(
+        f"CemConfig.dtype must be 'float32' or 'bfloat16', got {self.dtype!r}."
       )
 
 

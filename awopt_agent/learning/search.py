@@ -35,8 +35,8 @@ def best_action(
     Actions `[B, A]` and their scores `[B]`.
   """
   features = critic.encode(observation)
-  return cem.maximize(
-    lambda actions: critic.score(features, actions),
+  result = cem.maximize(
+    _scorer(critic, features, tf.as_dtype(config.dtype)),
     batch_size=tf.shape(tf.nest.flatten(features)[0])[0],
     continuous_size=codec.continuous_size,
     discrete_sizes=codec.discrete_sizes,
@@ -45,3 +45,23 @@ def best_action(
     candidate=candidate,
     first_mean=first_mean,
   )
+  if config.dtype == 'float32':
+    return result
+  score = critic.score(features, result.action[:, tf.newaxis])[:, 0]
+  return cem.CemResult(result.action, score)
+
+
+def _scorer(critic: base.Critic, features: Any, dtype: tf.DType):
+  """Returns the function `[B, N, A]` to `[B, N]` that is maximised.
+
+  A critic computes in the type of what it is given. Scores come out as
+  float32, for `top_k` knows no other on some devices.
+  """
+  if dtype == tf.float32:
+    return lambda actions: critic.score(features, actions)
+  cast = tf.nest.map_structure(lambda x: tf.cast(x, dtype), features)
+
+  def score(actions: tf.Tensor) -> tf.Tensor:
+    return tf.cast(critic.score(cast, tf.cast(actions, dtype)), tf.float32)
+
+  return score
