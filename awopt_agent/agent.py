@@ -20,6 +20,7 @@ from awopt_agent.learning import (
   cem,
   critic_learner,
   networks,
+  timing,
   transitions,
 )
 from awopt_agent.policies import actor_policy, cem_policy
@@ -83,6 +84,7 @@ class AwOptAgent(tf_agent.TFAgent):
     exploration: exploration_lib.ExplorationConfig | None = None,
     act_with_target: bool = False,
     warm_start: bool = False,
+    share_encoder: bool = False,
     headline: str = 'cem_with_candidate',
     n_step: int = 1,
     train_step_counter: tf.Variable | None = None,
@@ -105,6 +107,8 @@ class AwOptAgent(tf_agent.TFAgent):
       act_with_target: Whether CEM policies maximise the first target, an
         average of the critic's past, instead of the critic.
       warm_start: Whether CEM policies begin a search at the last action.
+      share_encoder: Whether the actor sees by the critic's encoder; its network
+        is made for the encoded features then.
       headline: Kind of the policy that the agent is judged by: its `policy`.
       n_step: n, rewards in a target before the critic's value.
       train_step_counter: int64 scalar, counted up by each training step.
@@ -112,7 +116,8 @@ class AwOptAgent(tf_agent.TFAgent):
 
     Raises:
       ValueError: If an action has no finite bounds, a network gives another
-        shape, `n_step < 1`, or the headline's policy does not learn.
+        shape, `n_step < 1`, the headline's policy does not learn, or the
+        encoder would not.
     """
     if n_step < 1:
       raise ValueError(f'AwOptAgent.n_step must be >= 1, got {n_step}.')
@@ -130,6 +135,8 @@ class AwOptAgent(tf_agent.TFAgent):
       cem_config=target_cem or cem.CemConfig(),
       seed=seed,
     )
+    if share_encoder:
+      actor_network = self._on_shared_encoder(actor_network)
     self.actor_learner = actor_learner.ActorLearner(
       actor_network,
       time_step_spec.observation,
@@ -168,7 +175,21 @@ class AwOptAgent(tf_agent.TFAgent):
       ),
       train_step_counter=train_step_counter,
     )
+    self._part_timer = self._make_part_timer()
     self._initialize()
+
+  def _on_shared_encoder(self, make_actor: Callable[..., networks.Actor]):
+    """Returns what makes an actor that sees by the critic's encoder."""
+    if not self.learns_values:
+      raise ValueError(
+        'AwOptAgent.share_encoder needs a critic that learns: nothing else '
+        'trains the encoder; unbind it or CriticConfig.learns = False.'
+      )
+    return functools.partial(
+      networks.SharedEncoderActor,
+      self.critic_learner.critic.members[0],
+      make_actor,
+    )
 
   def _make_policies(self, specs, config: cem.CemConfig, warm_start: bool):
     """Returns the policies of the parts that learn, by kind."""
@@ -234,31 +255,80 @@ class AwOptAgent(tf_agent.TFAgent):
   def _initialize(self):
     self.critic_learner.begin()
 
-  def _train(self, experience, weights=None):
-    with tf.GradientTape() as tape:
-      loss_info = self._loss(experience, weights, training=True)
-    learners = self._learners()
-    variables = [learner.learned for learner in learners]
-    # One pass: neither loss depends on the other's variables.
-    gradients = tape.gradient(loss_info.loss, variables)
-    for learner, own, slopes in zip(
-      learners, variables, gradients, strict=True
-    ):
-      learner.optimizer.apply_gradients(zip(slopes, own, strict=True))
-    self.train_step_counter.assign_add(1)
-    self.critic_learner.update_targets(self.train_step_counter)
-    self._summarize(loss_info.extra)
-    return loss_info
+  def time_parts(self, experience: structs.Experience) -> dict[str, float]:
+    """Times the parts of a training step, each alone; nothing is learned.
 
-  def _learners(self) -> list:
-    """Returns the parts of the agent that learn."""
-    parts = (
-      (self.critic_learner, self._critic_config),
-      (self.actor_learner, self._actor_config),
-    )
-    return [learner for learner, config in parts if config.learns]
+    Args:
+      experience: A batch, as `train` takes it.
+
+    Returns:
+      Seconds of 'target', 'critic' and 'actor'; the latter two with gradients.
+    """
+    return self._part_timer.seconds(experience)
+
+  def _train(self, experience, weights=None):
+    losses, gradients, info = self._differentiate(experience, weights)
+    # No weight changes by a batch that is not finite.
+    with tf.control_dependencies(losses):
+      self._update(*gradients)
+    self._summarize(info)
+    return tf_agent.LossInfo(tf.add_n(losses), info)
 
   def _loss(self, experience, weights=None, training=False):
+    losses, _, info = self._differentiate(experience, weights)
+    return tf_agent.LossInfo(tf.add_n(losses), info)
+
+  def _differentiate(self, experience, weights):
+    """Returns both losses, the gradients of what they change, and all terms."""
+    batch, importance = self._transitions(experience, weights)
+    seeds = self._training_seed(), self._training_seed()
+    target, target_terms = self._target(batch, seeds[0])
+    critic_loss, critic_terms, critic_gradients = _with_gradient(
+      self.critic_learner, batch, importance, target
+    )
+    actor_loss, actor_terms, actor_gradients = _with_gradient(
+      self.actor_learner, batch, importance, self.critic_learner, seeds[1]
+    )
+    success = tf.cast(batch.success, tf.float32)
+    info = AwOptInfo(
+      critic_loss=_finite(critic_loss, 'critic_loss'),
+      actor_loss=_finite(actor_loss, 'actor_loss'),
+      success_share=averages.weighted_mean(success, batch.valid),
+      **target_terms,
+      **critic_terms,
+      **actor_terms,
+    )
+    losses = [info.critic_loss, info.actor_loss]
+    return losses, (critic_gradients, actor_gradients), info
+
+  def _target(self, batch: transitions.Transitions, seed: tf.Tensor):
+    actor = self.actor_learner.actor
+    return self.critic_learner.bellman_target(batch, actor=actor, seed=seed)
+
+  def _make_part_timer(self) -> timing.PartTimer:
+    seed = tf.constant([0, 0])  # Not those of training, which must not move.
+
+    def part(compute):
+      return lambda experience: compute(*self._transitions(experience, None))
+
+    return timing.PartTimer(
+      {
+        'target': part(lambda batch, _: self._target(batch, seed)[0]),
+        'critic': part(
+          lambda batch, importance: _with_gradient(
+            self.critic_learner, batch, importance, batch.valid
+          )[2]
+        ),
+        'actor': part(
+          lambda batch, importance: _with_gradient(
+            self.actor_learner, batch, importance, self.critic_learner, seed
+          )[2]
+        ),
+      }
+    )
+
+  def _transitions(self, experience, weights):
+    """Returns a batch of transitions, and their weights `[B]`."""
     self._check_experience(experience)
     batch = transitions.from_experience(
       experience,
@@ -266,30 +336,16 @@ class AwOptAgent(tf_agent.TFAgent):
       gamma=self._critic_config.gamma,
       reward_scale=self._critic_config.reward_scale,
     )
-    importance = batch.valid
-    if weights is not None:
-      importance *= weights
-    critic_loss, critic_terms = self.critic_learner.loss(
-      batch,
-      importance,
-      actor=self.actor_learner.actor,
-      seed=self._training_seed(),
-    )
-    actor_loss, actor_terms = self.actor_learner.loss(
-      batch,
-      importance,
-      critic=self.critic_learner,
-      seed=self._training_seed(),
-    )
-    success = tf.cast(batch.success, tf.float32)
-    info = AwOptInfo(
-      critic_loss=critic_loss,
-      actor_loss=actor_loss,
-      success_share=averages.weighted_mean(success, batch.valid),
-      **critic_terms,
-      **actor_terms,
-    )
-    return tf_agent.LossInfo(critic_loss + actor_loss, info)
+    return batch, batch.valid if weights is None else batch.valid * weights
+
+  def _update(self, critic_gradients, actor_gradients) -> None:
+    """Changes all weights by one step, and counts it."""
+    if self._critic_config.learns:
+      self.critic_learner.update(critic_gradients)
+    if self._actor_config.learns:
+      self.actor_learner.update(actor_gradients)
+    self.train_step_counter.assign_add(1)
+    self.critic_learner.update_targets(self.train_step_counter)
 
   def _check_experience(self, experience: structs.Experience) -> None:
     if not isinstance(experience, structs.Experience):
@@ -310,8 +366,24 @@ class AwOptAgent(tf_agent.TFAgent):
     return tf.cast(tf.bitwise.bitwise_and(seed, 0x7FFFFFFF), tf.int32)
 
   def _summarize(self, info: AwOptInfo) -> None:
-    for name, value in info._asdict().items():
-      tf.summary.scalar(f'train/{name}', value, step=self.train_step_counter)
+    with tf.name_scope(''):  # A loop around would be part of the names.
+      for name, value in info._asdict().items():
+        tf.summary.scalar(f'train/{name}', value, step=self.train_step_counter)
+
+
+def _with_gradient(learner, *args):
+  """Returns a learner's loss, its terms, and the gradient of the loss."""
+  with tf.GradientTape() as tape:
+    loss, terms = learner.loss(*args)
+  return loss, terms, tape.gradient(loss, learner.learned)
+
+
+def _finite(loss: tf.Tensor, name: str) -> tf.Tensor:
+  return tf.debugging.check_numerics(
+    loss,
+    f'AwOptAgent: {name} is not finite; check the batch, or lower the '
+    'learning rates.',
+  )
 
 
 def label_spec() -> structs.EpisodeLabel:

@@ -9,7 +9,6 @@ from awopt_agent import structs
 from awopt_agent.learning import cem
 from tests import fakes
 
-# Scores are values then, which keeps the arithmetic short.
 # A search that stays within .05 of 0, so that a candidate can beat it.
 NEAR_ZERO = cem.CemConfig(samples=4, elites=2, rounds=1, initial_std=0.01)
 
@@ -295,7 +294,57 @@ def test_practice_reports_the_learners_step():
   np.testing.assert_array_equal(step.info.policy_step, [2])
 
 
+# What a step takes, and what stops it.
+
+
+def test_parts_of_a_step_are_timed_without_taking_one():
+  agent = fakes.make_agent()
+  experience = fakes.random_experience()
+  train_steps(agent, range(2))
+  before = fakes.values_of(agent.variables)
+  seconds = agent.time_parts(experience)
+  assert seconds.keys() == {'target', 'critic', 'actor'}
+  assert all(0 < value < 60 for value in seconds.values())
+  fakes.assert_equal(fakes.values_of(agent.variables), before)
+
+
+def test_parts_that_do_not_learn_are_timed_too():
+  agent = fakes.make_agent(
+    critic=agent_lib.CriticConfig(learns=False),
+    actor=agent_lib.ActorConfig(weights='one'),
+    headline='actor',
+  )
+  assert agent.time_parts(fakes.random_experience())['actor'] > 0
+
+
+@pytest.mark.parametrize('compiled', [True, False])
+def test_a_batch_that_is_not_finite_changes_no_weight(compiled):
+  agent = fakes.make_agent()
+  train = tf.function(agent.train) if compiled else agent.train
+  good = fakes.random_experience()
+  train(good)
+  steps = good.trajectory
+  bad = good._replace(trajectory=steps._replace(reward=steps.reward * np.nan))
+  before = fakes.values_of(agent.critic_learner.variables)
+  with pytest.raises(
+    tf.errors.InvalidArgumentError, match='critic_loss is not finite'
+  ):
+    train(bad)
+  fakes.assert_equal(fakes.values_of(agent.critic_learner.variables), before)
+  assert agent.train_step_counter == 1
+  train(good)  # And nothing stays behind.
+
+
 # Configuration.
+
+
+def test_a_shared_encoder_needs_a_critic_that_learns():
+  with pytest.raises(ValueError, match='share_encoder needs a critic'):
+    fakes.make_agent(
+      share_encoder=True,
+      critic=agent_lib.CriticConfig(learns=False),
+      headline='actor',
+    )
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def make_dataset(
   options.experimental_distribute.auto_shard_policy = (
     tf.data.experimental.AutoShardPolicy.OFF
   )
-  return batches.prefetch(2).with_options(options)
+  return batches.prefetch(4).with_options(options)
 
 
 def _chunking(

@@ -104,21 +104,18 @@ class ActorLearner(tf.Module):
     self.actor = make_actor(observation_spec, *sizes, seed=seed)
     contract.check_actor(self.actor, observation_spec, *sizes)
     self.optimizer = optimizers.adam(
-      config.learning_rate,
-      config.weight_decay,
-      self.actor.trainable_variables,
+      config.learning_rate, config.weight_decay, self.learned
     )
 
   @property
   def learned(self) -> list[tf.Variable]:
     """What the loss changes."""
-    return list(self.actor.trainable_variables)
+    return self.actor.learned
 
   def loss(
     self,
     batch: transitions.Transitions,
     importance: tf.Tensor,
-    *,
     critic: critic_learner.CriticLearner,
     seed: tf.Tensor,
   ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -148,6 +145,10 @@ class ActorLearner(tf.Module):
       'advantage': averages.weighted_mean(advantage, batch.valid),
       'weight': averages.weighted_mean(weight, kept),
     }
+
+  def update(self, gradients: Sequence[tf.Tensor]) -> None:
+    """Changes what is learned by one step along its gradients."""
+    self.optimizer.apply_gradients(zip(gradients, self.learned, strict=True))
 
   def _weigh(self, batch, distribution, keep, *, critic, seed):
     """Returns weights `[B]` and advantages `[B]` of the logged actions."""

@@ -1,7 +1,7 @@
 """The critic, its lagged targets, and what they learn from."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
@@ -135,9 +135,7 @@ class CriticLearner(tf.Module):
     for member in self.critic.members:
       contract.check_critic(member, observation_spec, codec.size)
     self.optimizer = optimizers.adam(
-      config.learning_rate,
-      config.weight_decay,
-      self.critic.trainable_variables,
+      config.learning_rate, config.weight_decay, self.learned
     )
 
   @property
@@ -154,22 +152,17 @@ class CriticLearner(tf.Module):
     self,
     batch: transitions.Transitions,
     importance: tf.Tensor,
-    *,
-    actor: base.Actor,
-    seed: tf.Tensor,
+    target: tf.Tensor,
   ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Returns the loss, and the other terms by name.
 
     Args:
       batch: B transitions.
       importance: `[B]` weights of the transitions.
-      actor: Whose action competes in the target.
-      seed: int32 `[2]`, of the search.
+      target: `[B]`, of `bellman_target`.
     """
     if not self._config.learns:
-      names = ('target', 'value', 'candidate_share')
-      return tf.constant(0.0), dict.fromkeys(names, tf.constant(0.0))
-    target, candidate_won = self.bellman_target(batch, actor=actor, seed=seed)
+      return tf.constant(0.0), {'value': tf.constant(0.0)}
     features = self.critic.encode(batch.observation)
     scores = self.critic.scores(features, batch.action[:, tf.newaxis])[..., 0]
     # Over the valid ones: boundaries must not shrink the step.
@@ -181,11 +174,8 @@ class CriticLearner(tf.Module):
       for score in tf.unstack(scores)
     ]
     value = self.value(tf.reduce_min(scores, axis=0))
-    won = tf.cast(candidate_won, tf.float32)
     return tf.add_n(losses_of_members), {
-      'target': averages.weighted_mean(target, batch.valid),
-      'value': averages.weighted_mean(value, batch.valid),
-      'candidate_share': averages.weighted_mean(won, batch.valid),
+      'value': averages.weighted_mean(value, batch.valid)
     }
 
   def bellman_target(
@@ -194,13 +184,21 @@ class CriticLearner(tf.Module):
     *,
     actor: base.Actor,
     seed: tf.Tensor,
-  ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns targets `[B]`, and where the actor's candidate won, bool `[B]`.
+  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Returns targets `[B]`, and terms about them by name.
+
+    Args:
+      batch: B transitions.
+      actor: Whose action competes.
+      seed: int32 `[2]`, of the search.
 
     Source: AW-Opt (arXiv:2111.05424) section 4.4; QT-Opt (arXiv:1806.10293)
       section 4.2 for the lesser of two targets.
     """
     config = self._config
+    if not config.learns:
+      names = ('target', 'candidate_share')
+      return tf.zeros_like(batch.valid), dict.fromkeys(names, tf.constant(0.0))
     critic = self.critic if config.online_target else self.target
     best, won = self._next_action(batch, critic, actor=actor, seed=seed)
     value = self.value(best.score)
@@ -211,7 +209,11 @@ class CriticLearner(tf.Module):
       )[:, 0]
       value = tf.minimum(value, self.value(lagged))
     target = targets.n_step_target(batch.reward, batch.discount, value)
-    return target, won
+    won = tf.cast(won, tf.float32)
+    return target, {
+      'target': averages.weighted_mean(target, batch.valid),
+      'candidate_share': averages.weighted_mean(won, batch.valid),
+    }
 
   def _next_action(self, batch, critic, *, actor, seed):
     """Returns the action in the target, and where the candidate won."""
@@ -249,6 +251,10 @@ class CriticLearner(tf.Module):
     if self._config.loss == 'cross_entropy':
       return losses.critic_cross_entropy(score, target)
     return losses.critic_squared_error(score, target)
+
+  def update(self, gradients: Sequence[tf.Tensor]) -> None:
+    """Changes what is learned by one step along its gradients."""
+    self.optimizer.apply_gradients(zip(gradients, self.learned, strict=True))
 
   def update_targets(self, step: tf.Tensor) -> None:
     """Lets the targets follow, after the learner step `step`."""

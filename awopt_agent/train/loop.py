@@ -1,8 +1,6 @@
 """Pre-training on demonstrations, then practice and learning side by side."""
 
 import dataclasses
-import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +8,6 @@ from typing import Any
 import gin
 import tensorflow as tf
 from tf_agents.train import interval_trigger
-from tf_agents.train import learner as learner_lib
 
 from awopt_agent import agent as agent_lib
 from awopt_agent import structs
@@ -20,6 +17,7 @@ from awopt_agent.experience import replay as replay_lib
 from awopt_agent.train import (
   checkpoints,
   evaluation,
+  learner,
   metrics,
   practice,
   progress,
@@ -177,7 +175,19 @@ class Trainer:
     self.practised_episodes = 0
     self.practised_steps = 0
     self._pretrained = False
-    self._learner = _make_learner(config, agent, replay, root_dir, seed)
+    self._learner = learner.Learner(
+      agent,
+      datasets.make_dataset(
+        replay.client,
+        agent.training_data_spec,
+        batch_size=config.batch_size,
+        success_fraction=config.success_fraction,
+        augment=config.augment,
+        seed=seed,
+      ),
+      root_dir=root_dir,
+      summary_every=config.summary_every,
+    )
     self._practice = practice.Practice(
       agent,
       env,
@@ -268,7 +278,7 @@ class Trainer:
       'pre-training', 'steps', total=total, start=self.learner_step
     )
     while self.learner_step < total:
-      loss = self._learn(min(200, total - self.learner_step))
+      loss = self._learner.run(min(200, total - self.learner_step))
       bar.update(self.learner_step, f'critic loss {loss.critic_loss:.3f}')
       self._after_round()
     bar.close()
@@ -289,7 +299,7 @@ class Trainer:
     steps = max(1, round(config.replay_ratio * config.round_steps))
     while self.practised_episodes < total:
       wait_for_round = self._practice.start_round()
-      loss = self._learn(steps)
+      loss = self._learner.run(steps)
       wait_for_round()
       self.practised_steps += config.round_steps
       bar.update(min(self.practised_episodes, total), self._note(loss))
@@ -326,18 +336,6 @@ class Trainer:
     self.practised_episodes += 1
     self._recent = [*self._recent[-199:], bool(experience.label.success[0])]
 
-  def _learn(self, steps: int) -> agent_lib.AwOptInfo:
-    info = self._learner.run(iterations=steps).extra
-    values = {name: float(value) for name, value in info._asdict().items()}
-    for name, value in values.items():
-      if not math.isfinite(value):
-        raise ValueError(
-          f'{name} became {value} before learner step {self.learner_step}; '
-          'the last checkpoint is kept: lower the learning rates or check the '
-          'data.'
-        )
-    return agent_lib.AwOptInfo(**values)
-
   def _after_round(self) -> None:
     self._save_trigger(self.learner_step)
     if self._stop_requested():
@@ -362,24 +360,6 @@ class Trainer:
       'episodes': self.practised_episodes,
       'steps': self.practised_steps,
     }
-
-
-def _make_learner(config, agent, replay, root_dir, seed) -> learner_lib.Learner:
-  return learner_lib.Learner(
-    os.path.join(root_dir, 'tb'),
-    agent.train_step_counter,
-    agent,
-    experience_dataset_fn=lambda: datasets.make_dataset(
-      replay.client,
-      agent.training_data_spec,
-      batch_size=config.batch_size,
-      success_fraction=config.success_fraction,
-      augment=config.augment,
-      seed=seed,
-    ),
-    checkpoint_interval=-1,  # Ours hold the replay too.
-    summary_interval=config.summary_every,
-  )
 
 
 def describe(rates: dict[str, evaluation.SuccessRate]) -> str:

@@ -5,8 +5,6 @@ import tensorflow as tf
 from awopt_agent import agent as agent_lib
 from tests import fakes
 
-# Scores are values then, which keeps the arithmetic short.
-
 # The actor's loss. N(.5; 0, .5) has z = 1: -log is .5 + .225792 = .725792.
 
 

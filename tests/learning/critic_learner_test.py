@@ -5,7 +5,6 @@ from awopt_agent import agent as agent_lib
 from awopt_agent.learning import cem
 from tests import fakes
 
-# Scores are values then, which keeps the arithmetic short.
 # A search that stays within .05 of 0, so that a candidate can beat it.
 NEAR_ZERO = cem.CemConfig(samples=4, elites=2, rounds=1, initial_std=0.01)
 

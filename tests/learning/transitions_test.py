@@ -4,8 +4,6 @@ import pytest
 from awopt_agent import agent as agent_lib
 from tests import fakes
 
-# Scores are values then, which keeps the arithmetic short.
-
 # Transitions that are none: from an episode's last step to the next one.
 
 

@@ -274,7 +274,7 @@ def test_numbers_that_blow_up_end_the_run_and_are_not_saved(tmp_path):
     parts.agent.critic_learner.critic.variables[0].assign_add(
       parts.agent.critic_learner.critic.variables[0] * np.nan
     )
-    with pytest.raises(ValueError, match='critic_loss became nan') as raised:
+    with pytest.raises(ValueError, match='critic_loss became NaN') as raised:
       parts.trainer.pretrain()
     assert len(str(raised.value).splitlines()) == 1
     assert parts.store.latest() is None

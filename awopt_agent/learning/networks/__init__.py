@@ -11,6 +11,7 @@ from awopt_agent.learning.networks.grasping44 import (
   Grasping44Critic,
 )
 from awopt_agent.learning.networks.mlp import MlpActor, MlpCritic
+from awopt_agent.learning.networks.shared import SharedEncoderActor
 from awopt_agent.learning.networks.small import SmallActor, SmallCritic
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
   'Grasping44Critic',
   'MlpActor',
   'MlpCritic',
+  'SharedEncoderActor',
   'SmallActor',
   'SmallCritic',
 ]

@@ -34,6 +34,11 @@ class Critic(tf.Module, abc.ABC):
 class Actor(tf.Module, abc.ABC):
   """An actor is two functions. Its variables exist once it is built."""
 
+  @property
+  def learned(self) -> list[tf.Variable]:
+    """What the actor's loss changes."""
+    return list(self.trainable_variables)
+
   @abc.abstractmethod
   def encode(self, observation: Any) -> tf.Tensor:
     """Maps a nest of observations `[B, ...]` to features `[B, F]`."""

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from awopt_agent.learning.networks import blocks
@@ -26,6 +27,31 @@ def test_a_convolution_is_padded_and_strided():
   np.testing.assert_allclose(
     layer(tf.ones([1, 3, 3, 1]))[0, ..., 0], [[14, 14], [14, 14]]
   )
+
+
+@pytest.mark.parametrize('kind', ['dense', 'conv'])
+def test_a_layer_computes_in_the_type_of_its_inputs(kind):
+  if kind == 'dense':
+    layer = blocks.Dense(3, 4, seed=0, scale=1.0, name='d')
+    inputs = tf.random.stateless_normal([2, 5, 3], [0, 1])
+  else:
+    layer = blocks.Conv(3, 4, size=3, stride=1, seed=0, name='c')
+    inputs = tf.random.stateless_normal([2, 5, 5, 3], [0, 1])
+  half = layer(tf.cast(inputs, tf.bfloat16))
+  assert half.dtype == tf.bfloat16
+  # Eight bits of fraction.
+  np.testing.assert_allclose(
+    tf.cast(half, tf.float32), layer(inputs), atol=0.05
+  )
+
+
+def test_a_layer_keeps_the_shape_before_the_last_axis():
+  layer = blocks.Dense(3, 4, seed=0, scale=1.0, name='d')
+  assert layer(tf.zeros([2, 5, 3])).shape == (2, 5, 4)
+  traced = tf.function(layer).get_concrete_function(
+    tf.TensorSpec([None, 5, 3], tf.float32)
+  )
+  assert traced.output_shapes.as_list() == [None, 5, 4]
 
 
 def test_an_mlp_joins_its_widths_by_rectified_layers():

@@ -4,7 +4,6 @@ import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
 from awopt_agent.learning import networks
-from awopt_agent.learning.networks import inputs
 
 # A workspace of unequal bounds, and a clock without any.
 SPEC = {
@@ -42,18 +41,6 @@ def test_another_structure_of_observations_is_refused():
     make_critic().encode({'place': tf.zeros([1, 2])})
 
 
-def test_each_action_is_scored_by_itself():
-  critic = make_critic()
-  features = critic.encode(observations(batch=5))
-  actions = tf.random.stateless_uniform([5, 7, 3], [0, 1], -1, 1)
-  scores = critic.score(features, actions)
-  assert features.shape[0] == 5
-  assert scores.shape == (5, 7)
-  for index in range(7):
-    one = critic.score(features, actions[:, index : index + 1])
-    np.testing.assert_allclose(scores[:, index : index + 1], one, atol=1e-5)
-
-
 def test_a_critic_looks_at_observation_and_action():
   critic = make_critic()
 
@@ -64,20 +51,6 @@ def test_a_critic_looks_at_observation_and_action():
 
   assert score(0, [0.0] * 3) != score(1, [0.0] * 3)
   assert score(0, [0.0] * 3) != score(0, [0.0, 0.0, 1.0])
-
-
-def test_the_first_layer_equals_one_on_both_inputs_joined():
-  critic = make_critic(layers=(4,))
-  observation = observations(batch=2)
-  actions = tf.random.stateless_uniform([2, 1, 3], [0, 1], -1, 1)
-  state = inputs.StateVector(SPEC, (8.0,))(observation)
-  kernel = tf.concat(
-    [critic._observation_layer.kernel, critic._action_layer.kernel], axis=0
-  )
-  joined = tf.concat([state, actions[:, 0]], axis=-1) @ kernel
-  expected = critic._output(tf.nn.relu(joined))[:, 0]
-  score = critic.score(critic.encode(observation), actions)[:, 0]
-  np.testing.assert_allclose(score, expected, atol=1e-5)
 
 
 def test_variables_exist_once_it_is_built():

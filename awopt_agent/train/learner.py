@@ -1,0 +1,121 @@
+"""Learner steps on batches from the replay, and what they cost."""
+
+import os
+import re
+import time
+
+import tensorflow as tf
+from tf_agents.train import interval_trigger
+from tf_agents.train import learner as learner_lib
+
+from awopt_agent import agent as agent_lib
+
+__all__ = ['Learner']
+
+
+class Learner:
+  """TF-Agents' learner, which knows what it waits for and why it stopped."""
+
+  def __init__(
+    self,
+    agent: agent_lib.AwOptAgent,
+    dataset: tf.data.Dataset,
+    *,
+    root_dir: str,
+    summary_every: int,
+    time_every: int = 1000,
+  ):
+    """Compiles nothing yet.
+
+    Args:
+      agent: What learns.
+      dataset: Endless, of `(Experience [B, n + 1, ...], ())`.
+      root_dir: Folder of the run; its `tb/train` holds the summaries.
+      summary_every: Learner steps between summaries of the agent.
+      time_every: Learner steps between measurements of a step's parts.
+    """
+    self._step = agent.train_step_counter
+    learned = agent.critic_learner.variables, agent.actor_learner.variables
+    self._learner = _TimedLearner(
+      os.path.join(root_dir, 'tb'),
+      self._step,
+      agent,
+      experience_dataset_fn=lambda: dataset,
+      checkpoint_interval=-1,  # Ours hold the replay too.
+      summary_interval=summary_every,
+      learned=[*learned[0], *learned[1]],
+    )
+    self._agent = agent
+    self._batches = iter(dataset)
+    self._time_trigger = interval_trigger.IntervalTrigger(
+      time_every, self._time_parts
+    )
+
+  def run(self, steps: int) -> agent_lib.AwOptInfo:
+    """Takes learner steps.
+
+    Args:
+      steps: How many.
+
+    Returns:
+      The terms of the last one, as Python numbers.
+
+    Raises:
+      ValueError: If a loss is not finite; no weight was changed by its batch.
+    """
+    began, waited = time.monotonic(), self._learner.waited_s.numpy()
+    try:
+      info = self._learner.run(steps, iterator=self._batches).extra
+    except tf.errors.InvalidArgumentError as error:
+      found = re.search(r'(\w+) is not finite', error.message)
+      if not found:
+        raise
+      raise ValueError(
+        f'{found[1]} became NaN or infinite at learner step '
+        f'{self._step.numpy()}; the last checkpoint is kept: check the data, '
+        'or lower the learning rates.'
+      ) from None
+    elapsed = time.monotonic() - began
+    waited = self._learner.waited_s.numpy() - waited
+    self._summarize(
+      learner_steps_per_s=steps / elapsed, data_wait_share=waited / elapsed
+    )
+    self._time_trigger(self._step.numpy())
+    return agent_lib.AwOptInfo(*(float(value) for value in info))
+
+  def _time_parts(self) -> None:
+    experience, _ = next(self._batches)
+    seconds = self._agent.time_parts(experience)
+    self._summarize(**{f'{name}_ms': 1000 * s for name, s in seconds.items()})
+
+  def _summarize(self, **numbers: float) -> None:
+    with self._learner.train_summary_writer.as_default(step=self._step):
+      for name, number in numbers.items():
+        tf.summary.scalar(f'time/{name}', number)
+
+
+class _TimedLearner(learner_lib.Learner):
+  """Notes how long it waits for its batches.
+
+  Attributes:
+    waited_s: float64 variable, seconds since the beginning.
+  """
+
+  def __init__(self, *args, learned: list[tf.Variable], **kwargs):
+    # Before the base class, which traces.
+    self.waited_s = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+    self._learned = learned
+    super().__init__(*args, **kwargs)
+
+  def single_train_step(self, iterator):
+    # The clock runs from the end of the step before, when every weight is
+    # there, and nothing else does: what could go ahead without the batch would
+    # keep the threads from handing it over.
+    with tf.control_dependencies([v.read_value() for v in self._learned]):
+      began = tf.timestamp()
+    with tf.control_dependencies([began]):
+      batch = iterator.get_next()
+    with tf.control_dependencies(tf.nest.flatten(batch)):
+      noted = self.waited_s.assign_add(tf.timestamp() - began)
+    with tf.control_dependencies([noted]):
+      return super().single_train_step(iter([batch]))

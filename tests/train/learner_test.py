@@ -1,0 +1,123 @@
+import glob
+import os
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from awopt_agent.train import learner
+from tests import fakes
+
+
+def make(tmp_path, *, pause=0.0, changes=lambda x: x, **kwargs):
+  """Returns a learner whose batches come after a pause each."""
+  agent = fakes.make_agent()
+
+  def batches():
+    seed = 0
+    while True:
+      time.sleep(pause)
+      yield changes(fakes.random_experience(4, seed=seed)), ()
+      seed += 1
+
+  first = fakes.random_experience(4)
+  dataset = tf.data.Dataset.from_generator(
+    batches,
+    output_signature=(
+      tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), first),
+      (),
+    ),
+  )
+  return agent, learner.Learner(
+    agent, dataset, root_dir=str(tmp_path), summary_every=2, **kwargs
+  )
+
+
+def summaries(folder):
+  """Returns the values of each summary by name."""
+  found = {}
+  for path in glob.glob(os.path.join(folder, 'tb', 'train', '*tfevents*')):
+    for event in tf.compat.v1.train.summary_iterator(path):
+      for value in event.summary.value:
+        number = float(tf.make_ndarray(value.tensor))
+        found.setdefault(value.tag, []).append((event.step, number))
+  return found
+
+
+def test_a_step_is_taken_for_each_batch(tmp_path):
+  agent, learning = make(tmp_path)
+  info = learning.run(3)
+  assert int(agent.train_step_counter) == 3
+  assert all(isinstance(value, float) for value in info)
+  learning.run(1)
+  assert int(agent.train_step_counter) == 4
+
+
+def test_waiting_for_data_is_seen_and_is_not_taken_for_learning(tmp_path):
+  """Each batch comes .2 s late; a step on it takes some milliseconds."""
+  _, learning = make(tmp_path, pause=0.2)
+  learning.run(1)  # Compiles.
+  learning.run(5)
+  waits = summaries(tmp_path)['time/data_wait_share']
+  assert 0.7 < waits[-1][1] <= 1.0
+
+
+def test_data_that_are_there_are_not_waited_for(tmp_path):
+  _, learning = make(tmp_path)
+  learning._batches = iter(
+    tf.data.Dataset.from_tensors((fakes.random_experience(256), ())).repeat()
+  )
+  learning.run(1)
+  learning.run(50)
+  assert summaries(tmp_path)['time/data_wait_share'][-1][1] < 0.3
+
+
+def test_summaries_tell_what_takes_time(tmp_path):
+  _, learning = make(tmp_path, time_every=4)
+  for _ in range(4):
+    learning.run(2)
+  found = summaries(tmp_path)
+  for part in ('target', 'critic', 'actor'):
+    assert [step for step, _ in found[f'time/{part}_ms']] == [4, 8], part
+    assert all(value > 0 for _, value in found[f'time/{part}_ms']), part
+  assert [x for x, _ in found['time/learner_steps_per_s']] == [2, 4, 6, 8]
+
+
+def test_terms_of_the_losses_have_one_name_in_and_out_of_loops(tmp_path):
+  _, learning = make(tmp_path)
+  for steps in (2, 3, 1):  # Step 2 ends a loop, 4 is inside, 6 has none.
+    learning.run(steps)
+  found = summaries(tmp_path)
+  assert [step for step, _ in found['train/critic_loss']] == [2, 4, 6]
+
+
+@pytest.mark.parametrize(
+  ('field', 'name'),
+  [('reward', 'critic_loss'), ('move', '(critic|actor)_loss')],
+)
+def test_a_batch_that_is_not_finite_stops_before_any_weight(
+  tmp_path, field, name
+):
+  bad = []
+
+  def spoil(experience):
+    if not bad:
+      return experience
+    steps = experience.trajectory
+    nothing = tf.fill(steps.reward.shape, np.nan)
+    if field == 'reward':
+      steps = steps._replace(reward=nothing)
+    else:
+      action = {**steps.action, 'move': nothing[..., tf.newaxis]}
+      steps = steps._replace(action=action)
+    return experience._replace(trajectory=steps)
+
+  agent, learning = make(tmp_path, changes=spoil)
+  learning.run(2)
+  bad.append(True)
+  learned = agent.actor_learner.learned + agent.critic_learner.learned
+  with pytest.raises(ValueError, match=f'{name}.*learner step') as raised:
+    learning.run(50)
+  assert len(str(raised.value).splitlines()) == 1
+  assert all(np.all(np.isfinite(value)) for value in learned)
