@@ -261,17 +261,15 @@ class CriticLearner(tf.Module):
     config = self._config
     if not config.learns:
       return
-    triples = zip(
-      self.critic.variables,
-      self.target.variables,
-      self.lagged.variables,
-      strict=True,
-    )
-    due = tf.equal(step % max(config.lag, 1), 0)
-    for source, target, lagged in triples:
+    pairs = zip(self.critic.variables, self.target.variables, strict=True)
+    for source, target in pairs:
       target.assign_add(config.tau * (source - target))
-      if config.lag:
-        lagged.assign(tf.where(due, target, lagged))
+    if config.lag:
+      tf.cond(
+        tf.equal(step % config.lag, 0),
+        lambda: _copy(self.target, self.lagged),
+        lambda: None,
+      )
 
 
 def _make_ensemble(make_critic, observation_spec, size, count, seed, name):

@@ -17,7 +17,7 @@ from awopt_agent import agent as agent_lib
 from awopt_agent import envs
 from awopt_agent.train import config as config_lib
 from awopt_agent.train import loop
-from tests.benchmarks import environments
+from tests.benchmarks import environments, learning, searching
 
 _REPEATS = 5
 _OUT = 'bench.jsonl'
@@ -70,7 +70,11 @@ def main() -> None:
   values: dict[str, float] = {}
   with open(_OUT, 'w', encoding='utf-8') as file:
     for name, value, unit, reference in itertools.chain(
-      environments.measure(), _policies(agent), _learner(agent, batch_size)
+      environments.measure(),
+      searching.measure(),
+      learning.measure(),
+      _policies(agent),
+      _learner(agent, batch_size),
     ):
       values.setdefault(name, value)
       ratio = value / values[reference] if reference else None

@@ -56,6 +56,13 @@ def _reference() -> Iterator[Row]:
   env.close()
 
 
+def wall_seconds(run) -> float:
+  """Returns the seconds of a call."""
+  start = time.perf_counter()
+  run()
+  return time.perf_counter() - start
+
+
 def random_action(rng: np.random.Generator, terminate: float = _TERMINATE):
   """Draws an action of a grasping task that seldom ends the episode."""
   return {

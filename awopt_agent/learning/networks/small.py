@@ -15,7 +15,7 @@ from awopt_agent.learning.networks import blocks, inputs, vector
 __all__ = ['SmallActor', 'SmallCritic']
 
 # Size, stride and channels of each convolution.
-_CONVOLUTIONS = ((5, 2, 16), (3, 2, 32), (3, 1, 32))
+_CONVOLUTIONS = ((5, 2, 16), (3, 2, 16), (3, 1, 16))
 
 
 class _Eye(tf.Module):

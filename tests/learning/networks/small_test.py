@@ -71,11 +71,11 @@ def test_an_actor_gives_an_action_vector():
 
 
 def test_sizes_of_the_parts():
-  # Convolutions of 5 x 5 x 3 x 16, 3 x 3 x 16 x 32 and 3 x 3 x 32 x 32, with
-  # biases: 1216 + 4640 + 9248. Then 64 places and 2 numbers, twice as large
-  # by one zoom: 68 x 128 + 128, 3 x 128 + 128, 128 x 128 + 128, 128 + 1.
+  # Convolutions of 5 x 5 x 3 x 16 and two of 3 x 3 x 16 x 16, with biases:
+  # 1216 + 2 x 2320. Then 32 places and 2 numbers, twice as large by one zoom:
+  # 36 x 128 + 128, 3 x 128 + 128, 128 x 128 + 128, 128 + 1.
   count = sum(v.shape.num_elements() for v in make_critic().variables)
-  assert count == 1216 + 4640 + 9248 + 8832 + 512 + 16512 + 129
+  assert count == 1216 + 2 * 2320 + 4736 + 512 + 16512 + 129
 
 
 @pytest.mark.parametrize('make', [make_critic, make_actor])
