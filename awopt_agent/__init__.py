@@ -15,9 +15,11 @@ from typing import Any
 __version__ = '0.1.0'
 
 _HOMES = {
+  'Actor': 'awopt_agent.learning.networks.base',
   'ActorConfig': 'awopt_agent.agent',
   'AwOptAgent': 'awopt_agent.agent',
   'CemConfig': 'awopt_agent.learning.cem',
+  'Critic': 'awopt_agent.learning.networks.base',
   'CriticConfig': 'awopt_agent.agent',
   'Episode': 'awopt_agent.structs',
   'Experience': 'awopt_agent.structs',

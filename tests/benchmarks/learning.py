@@ -4,6 +4,7 @@ d3rlpy wants an environment of its own: `make bench D3RLPY=path/to/python`.
 """
 
 import functools
+import gc
 import json
 import os
 import pathlib
@@ -34,6 +35,7 @@ def measure() -> Iterator[environments.Row]:
   """Measures in turns; medians."""
   yield from _awac()
   yield from _awopt()
+  yield from _memory()
 
 
 def _awac() -> Iterator[environments.Row]:
@@ -106,6 +108,25 @@ def _awopt() -> Iterator[environments.Row]:
   yield names[1], 1e3 * seconds['step'], 'ms', names[0]
 
 
+def _memory() -> Iterator[environments.Row]:
+  """How much memory a learner takes in by 20,000 steps, after its first."""
+  agent = _make_agent((16, 16))
+  with tempfile.TemporaryDirectory() as folder:
+    learning, _ = _make_learner(agent, folder, batch_size=16)
+    learning.run(500)
+    before = _resident_mb()
+    for _ in range(100):
+      learning.run(200)
+    grown = _resident_mb() - before
+  yield 'learner: memory taken in by 20,000 steps', grown, 'MB', None
+
+
+def _resident_mb() -> float:
+  gc.collect()
+  status = pathlib.Path('/proc/self/status').read_text()
+  return int(status.split('VmRSS:')[1].split()[0]) / 1024
+
+
 def _matrix_products(agent) -> list[tuple[int, int, int]]:
   """Returns `(m, k, n)` of every product of a step."""
   critic = agent.critic_learner.critic.members[0]
@@ -129,8 +150,8 @@ def _matrix_products(agent) -> list[tuple[int, int, int]]:
   return [*target, *baseline, *learned, *slopes]
 
 
-def _make_agent(**kwargs) -> agent_lib.AwOptAgent:
-  layers = {'layers': (WIDTH, WIDTH)}
+def _make_agent(sizes=(WIDTH, WIDTH), **kwargs) -> agent_lib.AwOptAgent:
+  layers = {'layers': sizes}
   return agent_lib.AwOptAgent(
     ts.time_step_spec(_OBSERVATION),
     tensor_spec.BoundedTensorSpec([ACTION], tf.float32, -1.0, 1.0),
@@ -140,7 +161,7 @@ def _make_agent(**kwargs) -> agent_lib.AwOptAgent:
   )
 
 
-def _make_learner(agent, folder: str):
+def _make_learner(agent, folder: str, batch_size: int = BATCH):
   """Returns a learner on random episodes in Reverb, and its time of waiting."""
   store = replay.Replay(
     agent.training_data_spec,
@@ -157,7 +178,7 @@ def _make_learner(agent, folder: str):
     writer(episode)
   writer.close()
   dataset = datasets.make_dataset(
-    store.client, agent.training_data_spec, batch_size=BATCH
+    store.client, agent.training_data_spec, batch_size=batch_size
   )
   learning = learner.Learner(
     agent, dataset, root_dir=folder, summary_every=1000, time_every=10**9

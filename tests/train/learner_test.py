@@ -54,6 +54,15 @@ def test_a_step_is_taken_for_each_batch(tmp_path):
   assert int(agent.train_step_counter) == 4
 
 
+def test_a_step_is_traced_once(tmp_path):
+  _, learning = make(tmp_path, time_every=2)
+  learning.run(2)
+  traced = learning._learner._train.experimental_get_tracing_count()
+  for steps in (1, 5, 2):
+    learning.run(steps)
+  assert learning._learner._train.experimental_get_tracing_count() == traced
+
+
 def test_waiting_for_data_is_seen_and_is_not_taken_for_learning(tmp_path):
   """Each batch comes .2 s late; a step on it takes some milliseconds."""
   _, learning = make(tmp_path, pause=0.2)

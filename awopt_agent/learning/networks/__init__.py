@@ -10,12 +10,14 @@ from awopt_agent.learning.networks.grasping44 import (
   Grasping44Actor,
   Grasping44Critic,
 )
+from awopt_agent.learning.networks.heads import ActorHead
 from awopt_agent.learning.networks.mlp import MlpActor, MlpCritic
 from awopt_agent.learning.networks.shared import SharedEncoderActor
 from awopt_agent.learning.networks.small import SmallActor, SmallCritic
 
 __all__ = [
   'Actor',
+  'ActorHead',
   'Critic',
   'Grasping44Actor',
   'Grasping44Critic',
