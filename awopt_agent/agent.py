@@ -106,7 +106,8 @@ class AwOptAgent(tf_agent.TFAgent):
       exploration: How practice explores.
       act_with_target: Whether CEM policies maximise the first target, an
         average of the critic's past, instead of the critic.
-      warm_start: Whether CEM policies begin a search at the last action.
+      warm_start: Whether CEM policies begin a search at the last action;
+        practice explores afresh at each step.
       share_encoder: Whether the actor sees by the critic's encoder; its network
         is made for the encoded features then.
       headline: Kind of the policy that the agent is judged by: its `policy`.
@@ -269,7 +270,7 @@ class AwOptAgent(tf_agent.TFAgent):
   def _train(self, experience, weights=None):
     losses, gradients, info = self._differentiate(experience, weights)
     # No weight changes by a batch that is not finite.
-    with tf.control_dependencies(losses):
+    with tf.control_dependencies([*losses, *_finite_norms(*gradients)]):
       self._update(*gradients)
     self._summarize(info)
     return tf_agent.LossInfo(tf.add_n(losses), info)
@@ -329,7 +330,9 @@ class AwOptAgent(tf_agent.TFAgent):
 
   def _transitions(self, experience, weights):
     """Returns a batch of transitions, and their weights `[B]`."""
-    self._check_experience(experience)
+    transitions.check_experience(
+      experience, self.training_data_spec, self.train_sequence_length
+    )
     batch = transitions.from_experience(
       experience,
       self._codec,
@@ -346,20 +349,6 @@ class AwOptAgent(tf_agent.TFAgent):
       self.actor_learner.update(actor_gradients)
     self.train_step_counter.assign_add(1)
     self.critic_learner.update_targets(self.train_step_counter)
-
-  def _check_experience(self, experience: structs.Experience) -> None:
-    if not isinstance(experience, structs.Experience):
-      raise ValueError(
-        'AwOptAgent trains on structs.Experience, a trajectory and its '
-        f"episode's label, got {type(experience).__name__}; let "
-        'experience.labelling.LabellingObserver fill your replay buffer.'
-      )
-    steps = experience.label.step.shape[1]
-    if steps not in (None, self.train_sequence_length):
-      raise ValueError(
-        f'this agent trains on {self.train_sequence_length} consecutive steps '
-        f'(n_step + 1), got {steps}; sample that many.'
-      )
 
   def _training_seed(self) -> tf.Tensor:
     seed = self._training_rng.make_seeds(1)[:, 0]
@@ -378,9 +367,22 @@ def _with_gradient(learner, *args):
   return loss, terms, tape.gradient(loss, learner.learned)
 
 
-def _finite(loss: tf.Tensor, name: str) -> tf.Tensor:
+def _finite_norms(critic_gradients, actor_gradients) -> list[tf.Tensor]:
+  """Returns the norms of what there is; a step goes only by finite ones."""
+  named = (
+    ('critic_gradient', critic_gradients),
+    ('actor_gradient', actor_gradients),
+  )
+  return [
+    _finite(tf.linalg.global_norm(gradients), name)
+    for name, gradients in named
+    if any(part is not None for part in gradients)
+  ]
+
+
+def _finite(value: tf.Tensor, name: str) -> tf.Tensor:
   return tf.debugging.check_numerics(
-    loss,
+    value,
     f'AwOptAgent: {name} is not finite; check the batch, or lower the '
     'learning rates.',
   )

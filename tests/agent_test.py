@@ -69,7 +69,7 @@ def test_training_data_are_trajectories_with_labels():
 
 
 def test_another_number_of_steps_is_refused():
-  with pytest.raises(ValueError, match='2 consecutive steps .* got 3'):
+  with pytest.raises(ValueError, match=r'2 consecutive steps .* got \(3,\)'):
     fakes.make_agent().train(fakes.random_experience(n_step=2))
 
 
@@ -335,6 +335,28 @@ def test_a_batch_that_is_not_finite_changes_no_weight(compiled):
   train(good)  # And nothing stays behind.
 
 
+class _Steep(fakes.LinearCritic):
+  """Its slope at 0 is infinite, and its value finite."""
+
+  def score(self, features, actions):
+    return tf.sqrt(self.bias) + 0.0 * actions[..., 0]
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight():
+  agent = fakes.make_agent(
+    fakes.MOVE_ONLY,
+    critic_network=lambda *_, name, **__: _Steep(name=name),
+    critic=fakes.PLAIN,
+  )
+  batch = fakes.make_experience(move=[[0, 0]], reward=[[1, 0]])
+  assert np.isfinite(agent.loss(batch).loss)
+  with pytest.raises(
+    tf.errors.InvalidArgumentError, match='critic_gradient is not finite'
+  ):
+    agent.train(batch)
+  assert agent.critic_learner.critic.members[0].bias == 0
+
+
 # Configuration.
 
 
@@ -356,7 +378,12 @@ def test_a_shared_encoder_needs_a_critic_that_learns():
     (agent_lib.CriticConfig, {'gamma': -0.1}),
     (agent_lib.CriticConfig, {'gamma': 1.01}),
     (agent_lib.CriticConfig, {'lag': -1}),
+    (agent_lib.CriticConfig, {'learning_rate': -1.0}),
+    (agent_lib.CriticConfig, {'weight_decay': -1.0}),
+    (agent_lib.CriticConfig, {'reward_scale': np.nan}),
+    (agent_lib.ActorConfig, {'learning_rate': 0.0}),
     (agent_lib.ActorConfig, {'temperature': 0.0}),
+    (agent_lib.ActorConfig, {'temperature': np.nan}),
     (agent_lib.ActorConfig, {'max_weight': 0.0}),
     (agent_lib.ActorConfig, {'baseline_samples': -1}),
     (fakes.make_agent, {'n_step': 0}),

@@ -54,11 +54,16 @@ class ActorConfig:
         f'ActorConfig.weights must be one of {", ".join(WEIGHTS)}, got '
         f'{self.weights!r}.'
       )
-    if self.temperature <= 0:
+    if not self.learning_rate > 0 or not self.weight_decay >= 0:
+      raise ValueError(
+        'ActorConfig.learning_rate must be > 0 and weight_decay >= 0, got '
+        f'{self.learning_rate} and {self.weight_decay}.'
+      )
+    if not self.temperature > 0:
       raise ValueError(
         f'ActorConfig.temperature must be > 0, got {self.temperature}.'
       )
-    if self.max_weight <= 0:
+    if not self.max_weight > 0:
       raise ValueError(
         f'ActorConfig.max_weight must be > 0, got {self.max_weight}.'
       )

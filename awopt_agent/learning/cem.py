@@ -52,7 +52,7 @@ class CemConfig:
       )
     if self.rounds < 1:
       raise ValueError(f'CemConfig.rounds must be >= 1, got {self.rounds}.')
-    if self.initial_std <= 0 or self.min_std < 0:
+    if not self.initial_std > 0 or not self.min_std >= 0:
       raise ValueError(
         'CemConfig.initial_std must be > 0 and min_std >= 0, got '
         f'{self.initial_std} and {self.min_std}.'
@@ -74,10 +74,13 @@ class CemResult(NamedTuple):
   Attributes:
     action: `[B, A]`.
     score: `[B]`.
+    candidate_won: bool `[B]`, where it is the candidate from outside, and no
+      draw of the search equalled it.
   """
 
   action: tf.Tensor
   score: tf.Tensor
+  candidate_won: tf.Tensor
 
 
 class _Proposal(NamedTuple):
@@ -137,12 +140,15 @@ def maximize(
     scores = score_fn(actions)
     values, indices = tf.math.top_k(scores, config.elites)
     elites = tf.gather(actions, indices, batch_dims=1)
-    best = _better(best, CemResult(elites[:, 0], values[:, 0]))
+    # The candidate stands behind the draws.
+    candidate_won = indices[:, 0] == config.samples
+    best = _better(best, CemResult(elites[:, 0], values[:, 0], candidate_won))
     if index + 1 < config.rounds:
       proposal = _fit(elites, continuous_size, discrete_sizes, config)
   if candidate is not None and config.candidate == 'end':
     score = score_fn(candidate[:, tf.newaxis, :])[:, 0]
-    best = _better(best, CemResult(candidate, score))
+    won = tf.ones_like(score, tf.bool)
+    best = _better(best, CemResult(candidate, score, won))
   assert best is not None  # At least one round, by CemConfig.
   return best
 
@@ -213,4 +219,5 @@ def _better(old: CemResult | None, new: CemResult) -> CemResult:
   return CemResult(
     action=tf.where(wins[:, tf.newaxis], new.action, old.action),
     score=tf.where(wins, new.score, old.score),
+    candidate_won=tf.where(wins, new.candidate_won, old.candidate_won),
   )

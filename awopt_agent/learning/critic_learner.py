@@ -1,6 +1,7 @@
 """The critic, its lagged targets, and what they learn from."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,7 +38,8 @@ class CriticConfig:
     weight_decay: Of AdamW: each step shrinks the weights by this share of the
       learning rate. Few successes are learnt by heart without it.
     gamma: Our discount factor; the environment's discount comes on top.
-    reward_scale: Factor of all rewards; returns are in its units then.
+    reward_scale: Factor of all rewards; returns are in its units then, and
+      under cross-entropy must still lie in [0, 1].
     tau: Share of the critic that its first target takes over at each step.
     lag: Learner steps between copies of the first target into the second;
       0 for no second target.
@@ -73,6 +75,16 @@ class CriticConfig:
       raise ValueError(
         f'CriticConfig.target must be one of {", ".join(TARGETS)}, got '
         f'{self.target!r}.'
+      )
+    if not self.learning_rate > 0 or not self.weight_decay >= 0:
+      raise ValueError(
+        'CriticConfig.learning_rate must be > 0 and weight_decay >= 0, got '
+        f'{self.learning_rate} and {self.weight_decay}.'
+      )
+    if not 0 < self.reward_scale < math.inf:
+      raise ValueError(
+        'CriticConfig.reward_scale must be > 0 and finite, got '
+        f'{self.reward_scale}.'
       )
     if not 0 < self.tau <= 1:
       raise ValueError(f'CriticConfig.tau must be in (0, 1], got {self.tau}.')
@@ -132,8 +144,11 @@ class CriticLearner(tf.Module):
       )
       for name in ('critic', 'target_critic', 'lagged_critic')
     ]
-    for member in self.critic.members:
-      contract.check_critic(member, observation_spec, codec.size)
+    # Of the targets too: layers that are built when they are first called get
+    # their variables here.
+    for network in (self.critic, self.target, self.lagged):
+      for member in network.members:
+        contract.check_critic(member, observation_spec, codec.size)
     self.optimizer = optimizers.adam(
       config.learning_rate, config.weight_decay, self.learned
     )
@@ -200,7 +215,7 @@ class CriticLearner(tf.Module):
       names = ('target', 'candidate_share')
       return tf.zeros_like(batch.valid), dict.fromkeys(names, tf.constant(0.0))
     critic = self.critic if config.online_target else self.target
-    best, won = self._next_action(batch, critic, actor=actor, seed=seed)
+    best = self._next_action(batch, critic, actor=actor, seed=seed)
     value = self.value(best.score)
     if config.lag and not config.online_target:
       lagged = self.lagged.score(
@@ -209,17 +224,16 @@ class CriticLearner(tf.Module):
       )[:, 0]
       value = tf.minimum(value, self.value(lagged))
     target = targets.n_step_target(batch.reward, batch.discount, value)
-    won = tf.cast(won, tf.float32)
+    won = tf.cast(best.candidate_won, tf.float32)
     return target, {
       'target': averages.weighted_mean(target, batch.valid),
       'candidate_share': averages.weighted_mean(won, batch.valid),
     }
 
   def _next_action(self, batch, critic, *, actor, seed):
-    """Returns the action in the target, and where the candidate won."""
+    """Returns the action in the target, with its score."""
     kind = self._config.target
     observation = batch.next_observation
-    nobody = tf.zeros_like(batch.success)
     mode = None
     if kind != 'max_q':  # Then nothing of the actor is computed.
       distribution = actor.distribution(actor.encode(observation))
@@ -227,8 +241,8 @@ class CriticLearner(tf.Module):
     if kind == 'actor':
       action = distribution.sample(1, seed)
       score = critic.score(critic.encode(observation), action)[:, 0]
-      return cem.CemResult(action[:, 0], score), nobody
-    best = search.best_action(
+      return cem.CemResult(action[:, 0], score, tf.zeros_like(batch.success))
+    return search.best_action(
       observation,
       critic,
       self._codec,
@@ -237,9 +251,6 @@ class CriticLearner(tf.Module):
       candidate=mode if kind == 'max_q_actor_candidate' else None,
       first_mean=mode if kind == 'max_q_actor_mean' else None,
     )
-    if kind != 'max_q_actor_candidate':
-      return best, nobody
-    return best, tf.reduce_all(best.action == mode, axis=-1)
 
   def value(self, score: tf.Tensor) -> tf.Tensor:
     """Turns a critic's output into return units."""

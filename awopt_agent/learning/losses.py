@@ -56,11 +56,7 @@ def advantage_weights(
   Source: AWAC (arXiv:2006.09359) eq. 13, without its normaliser, as in
     AW-Opt (arXiv:2111.05424) algorithm 1, line 16.
   """
-  if temperature <= 0:
-    raise ValueError(
-      f'temperature must be > 0, got {temperature}; '
-      'bind ActorConfig.temperature in your gin file.'
-    )
+  _check_temperature(temperature)
   q_logged.shape.assert_is_compatible_with(q_actor.shape)
   advantage = (q_logged - q_actor) / temperature
   # Clipped before exp, which would overflow to inf first.
@@ -82,9 +78,13 @@ def softmax_weights(
     `[B]` weights whose mean over the kept ones is 1, and 0 for the others; no
     gradient flows through them.
 
+  Raises:
+    ValueError: If `temperature <= 0` or the shapes differ.
+
   Source: AWAC (arXiv:2006.09359) eq. 13, whose normaliser its authors' code
     takes over the batch.
   """
+  _check_temperature(temperature)
   advantage.shape.assert_is_compatible_with(keep.shape)
   kept = tf.cast(keep, advantage.dtype)
   logits = tf.where(keep, advantage / temperature, advantage.dtype.min)
@@ -112,3 +112,11 @@ def actor_loss(
   kept = tf.cast(keep, log_prob.dtype)
   total = tf.reduce_sum(-log_prob * weight * kept)
   return tf.math.divide_no_nan(total, tf.reduce_sum(kept))
+
+
+def _check_temperature(temperature: float) -> None:
+  if not temperature > 0:
+    raise ValueError(
+      f'temperature must be > 0, got {temperature}; '
+      'bind ActorConfig.temperature in your gin file.'
+    )

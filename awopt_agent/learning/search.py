@@ -32,7 +32,7 @@ def best_action(
     first_mean: `[B, A]` action around which the search begins, or None.
 
   Returns:
-    Actions `[B, A]` and their scores `[B]`.
+    Actions `[B, A]`, their scores `[B]`, and where the candidate won.
   """
   features = critic.encode(observation)
   result = cem.maximize(
@@ -48,7 +48,7 @@ def best_action(
   if config.dtype == 'float32':
     return result
   score = critic.score(features, result.action[:, tf.newaxis])[:, 0]
-  return cem.CemResult(result.action, score)
+  return result._replace(score=score)
 
 
 def _scorer(critic: base.Critic, features: Any, dtype: tf.DType):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from awopt_agent import structs
 from awopt_agent.learning import action_codec
 
-__all__ = ['Transitions', 'from_experience']
+__all__ = ['Transitions', 'check_experience', 'from_experience']
 
 
 class Transitions(NamedTuple):
@@ -31,6 +31,44 @@ class Transitions(NamedTuple):
   next_observation: Any
   success: tf.Tensor
   valid: tf.Tensor
+
+
+def check_experience(
+  experience: Any, step_spec: structs.Experience, steps: int
+) -> None:
+  """Refuses what does not fit, before it is broadcast somewhere.
+
+  Args:
+    experience: What an agent is to train on, `[B, n + 1, ...]`.
+    step_spec: Of one step, `AwOptAgent.training_data_spec`.
+    steps: n + 1.
+
+  Raises:
+    ValueError: If its type, structure, a shape or a dtype is another.
+  """
+  if not isinstance(experience, structs.Experience):
+    raise ValueError(
+      'AwOptAgent trains on structs.Experience, a trajectory and its '
+      f"episode's label, got {type(experience).__name__}; let "
+      'experience.labelling.LabellingObserver fill your replay buffer.'
+    )
+  tf.nest.assert_same_structure(step_spec, experience)
+  outer = experience.label.step.shape
+  if not outer[1:].is_compatible_with([steps]):
+    raise ValueError(
+      f'this agent trains on {steps} consecutive steps (n_step + 1), got '
+      f'{outer[1:]}; sample that many.'
+    )
+  for spec, part in zip(
+    tf.nest.flatten(step_spec), tf.nest.flatten(experience), strict=True
+  ):
+    shape = outer.concatenate(spec.shape)
+    if part.dtype != spec.dtype or not part.shape.is_compatible_with(shape):
+      raise ValueError(
+        f'{spec.name} must be {spec.dtype.name} {shape} in this batch, got '
+        f'{part.dtype.name} {part.shape}; train on what fits '
+        'agent.training_data_spec.'
+      )
 
 
 def from_experience(

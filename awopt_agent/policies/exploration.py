@@ -122,7 +122,7 @@ class ExplorationPolicy(base.VectorPolicy):
     return tf.where(time_step.is_first(), drawn, policy_state)
 
   def _act(self, observation, source, seeds) -> tf.Tensor:
-    """Returns actions `[B, A]`; nothing is computed that nobody takes."""
+    """Returns actions `[B, A]`; only a switch computes both."""
     explorer = self._config.explorer
     if explorer != 'cem':
       features = self._actor.encode(observation)

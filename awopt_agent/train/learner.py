@@ -51,6 +51,11 @@ class Learner:
       time_every, self._time_parts
     )
 
+  @property
+  def waited_s(self) -> float:
+    """Seconds that all steps together waited for their batches."""
+    return float(self._learner.waited_s.numpy())
+
   def run(self, steps: int) -> agent_lib.AwOptInfo:
     """Takes learner steps.
 
@@ -63,7 +68,7 @@ class Learner:
     Raises:
       ValueError: If a loss is not finite; no weight was changed by its batch.
     """
-    began, waited = time.monotonic(), self._learner.waited_s.numpy()
+    began, waited = time.monotonic(), self.waited_s
     try:
       info = self._learner.run(steps, iterator=self._batches).extra
     except tf.errors.InvalidArgumentError as error:
@@ -76,9 +81,9 @@ class Learner:
         'or lower the learning rates.'
       ) from None
     elapsed = time.monotonic() - began
-    waited = self._learner.waited_s.numpy() - waited
     self._summarize(
-      learner_steps_per_s=steps / elapsed, data_wait_share=waited / elapsed
+      learner_steps_per_s=steps / elapsed,
+      data_wait_share=(self.waited_s - waited) / elapsed,
     )
     self._time_trigger(self._step.numpy())
     return agent_lib.AwOptInfo(*(float(value) for value in info))

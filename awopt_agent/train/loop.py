@@ -118,6 +118,8 @@ class TrainConfig:
       return
     if kind in not_numbers:
       return
+    if name == 'replay_ratio' and not value > 0:
+      raise ValueError(f'TrainConfig.replay_ratio must be > 0, got {value}.')
     least = 1 if name in _AT_LEAST_ONE else 0
     if float(value) < least:
       raise ValueError(f'TrainConfig.{name} must be >= {least}, got {value}.')

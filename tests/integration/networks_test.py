@@ -69,16 +69,16 @@ def test_gin_finds_the_critic_of_the_example(tmp_path, monkeypatch):
 
 
 class _Keras(networks.Critic):
-  """A critic of Keras layers that no shape tells apart."""
+  """A critic of Keras layers that are built when they are first called.
+
+  No shape tells one from another.
+  """
 
   def __init__(self, observation_spec, action_size, *, seed=0, name):
     super().__init__(name=name)
     del observation_spec, action_size
     self._layers = tf.keras.Sequential(
-      [
-        tf.keras.Input([None, 4]),
-        *(tf.keras.layers.Dense(4, 'tanh') for _ in range(6)),
-      ]
+      [tf.keras.layers.Dense(4, 'tanh') for _ in range(6)]
     )
 
   def encode(self, observation):

@@ -40,6 +40,8 @@ class Terms(NamedTuple):
     sources: Who acts in practice.
     fraction: Share of a batch that comes from successes; None in proportion.
     headline: Policy that it is judged by.
+    explorer: Who acts in practice, and when it is drawn.
+    weights: How an advantage weighs an action.
   """
 
   critic: bool = True
@@ -49,16 +51,25 @@ class Terms(NamedTuple):
   sources: tuple = (ACTOR, CEM)
   fraction: float | None = 0.5
   headline: str = 'cem_with_candidate'
+  explorer: str = 'episode_switch'
+  weights: str = 'exp'
 
 
-AWAC_P = Terms(target='actor', sources=(ACTOR,), headline='actor')
+AWAC_P = Terms(
+  target='actor', sources=(ACTOR,), headline='actor', explorer='actor'
+)
 ELRS = Terms(target='actor')
 EXPECTED = {
   'qt_opt': Terms(
-    actor=False, target='max_q', sources=(CEM,), fraction=None, headline='cem'
+    actor=False,
+    target='max_q',
+    sources=(CEM,),
+    fraction=None,
+    headline='cem',
+    explorer='cem',
   ),
   'qt_opt_balanced': Terms(
-    actor=False, target='max_q', sources=(CEM,), headline='cem'
+    actor=False, target='max_q', sources=(CEM,), headline='cem', explorer='cem'
   ),
   'awac': AWAC_P._replace(failures=True, fraction=None),
   'awac_p': AWAC_P,
@@ -70,12 +81,19 @@ EXPECTED = {
   'no_success_filter': Terms(failures=True),
   'no_actor_candidate': Terms(target='max_q'),
   'awac_target': Terms(target='actor'),
-  'no_hybrid_exploration': Terms(sources=(ACTOR,)),
+  'no_hybrid_exploration': Terms(sources=(ACTOR,), explorer='actor'),
   'explorer_actor': AWAC_P,
-  'explorer_cem': AWAC_P._replace(sources=(CEM,)),
-  'explorer_episode_switch': AWAC_P._replace(sources=(ACTOR, CEM)),
-  'explorer_step_switch': AWAC_P._replace(sources=(ACTOR, CEM)),
-  'bc': Terms(critic=False, sources=(ACTOR,), fraction=1.0, headline='actor'),
+  'explorer_cem': ELRS._replace(sources=(CEM,), explorer='cem'),
+  'explorer_episode_switch': ELRS,
+  'explorer_step_switch': ELRS._replace(explorer='step_switch'),
+  'bc': Terms(
+    critic=False,
+    sources=(ACTOR,),
+    fraction=1.0,
+    headline='actor',
+    explorer='actor',
+    weights='one',
+  ),
 }
 
 
@@ -172,6 +190,26 @@ def test_practice_is_run_by_whom_it_should(agent):
   )
 
 
+def test_a_switch_is_drawn_when_it_should_be(agent):
+  """Four fifths are CEM's; only a step switch draws anew in an episode."""
+  state = tf.fill([400], ACTOR)
+  later = agent.collect_policy.action(fakes.time_steps([0.0] * 400), state)
+  share = np.mean(later.info.source == CEM)
+  # 5 standard errors of .8 in 400 draws are .1.
+  low, high = {
+    'actor': (0, 0),
+    'cem': (1, 1),
+    'episode_switch': (0, 0),
+    'step_switch': (0.7, 0.9),
+  }[expected(agent).explorer]
+  assert low <= share <= high
+  first = agent.collect_policy.action(
+    fakes.time_steps([0.0] * 400, first=True), state
+  )
+  if 'switch' in expected(agent).explorer:
+    assert 0.7 <= np.mean(first.info.source == CEM) <= 0.9
+
+
 def test_batches_are_mixed_as_they_should(agent):
   assert loop.TrainConfig().success_fraction == expected(agent).fraction
 
@@ -185,8 +223,18 @@ def test_is_judged_by_the_policy_that_the_paper_means(agent):
   assert set(agent.policies) == {kind for kind, there in kinds.items() if there}
 
 
+def test_what_values_and_weighs(agent):
+  terms = expected(agent)
+  assert agent._critic_config.target == terms.target
+  assert agent._actor_config.weights == terms.weights
+
+
 def test_only_the_literal_one_values_by_the_critic_itself(agent):
-  hand = agent.critic_learner._config
+  critic, actor = agent._critic_config, agent._actor_config
   literal = agent.name_of_variant == 'awopt_literal'
-  assert hand.online_target == literal
+  assert critic.online_target == literal
   assert (agent.train_sequence_length == 2) == literal
+  # Temperature 1 is plain exp(A); no decay; the target is the critic.
+  plain = (actor.temperature, critic.weight_decay, actor.weight_decay)
+  assert (plain == (1.0, 0.0, 0.0)) == literal
+  assert (critic.tau == 1.0) == literal

@@ -400,3 +400,35 @@ def test_a_wrong_configuration_is_named(wrong, name):
 def test_the_defaults_are_qt_opts():
   config = cem.CemConfig()
   assert (config.samples, config.elites, config.rounds) == (64, 6, 2)
+
+
+def test_a_candidate_that_the_search_found_itself_has_not_won():
+  """One group of two values: every round draws both."""
+  result = cem.maximize(
+    lambda actions: actions[..., 1],
+    batch_size=1,
+    continuous_size=0,
+    discrete_sizes=(2,),
+    seed=tf.constant([0, 1]),
+    config=cem.CemConfig(samples=64, elites=4),
+    candidate=tf.constant([[0.0, 1.0]]),
+  )
+  np.testing.assert_array_equal(result.action, [[0, 1]])
+  np.testing.assert_array_equal(result.candidate_won, [False])
+
+
+@pytest.mark.parametrize('candidate', ['end', 'each_round'])
+def test_a_candidate_that_is_better_has_won(candidate):
+  narrow = cem.CemConfig(
+    samples=4, elites=1, rounds=1, initial_std=0.01, candidate=candidate
+  )
+  result = cem.maximize(
+    lambda actions: actions[..., 0],
+    batch_size=2,
+    continuous_size=1,
+    discrete_sizes=(),
+    seed=tf.constant([0, 1]),
+    config=narrow,
+    candidate=tf.constant([[0.9], [-0.9]]),
+  )
+  np.testing.assert_array_equal(result.candidate_won, [True, False])

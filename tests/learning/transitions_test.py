@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from awopt_agent import agent as agent_lib
 from tests import fakes
@@ -57,3 +58,32 @@ def test_a_batch_of_boundaries_alone_is_legal():
 
 
 # Training.
+
+
+# What does not fit.
+
+
+def _change(experience, **changes):
+  return experience._replace(
+    trajectory=experience.trajectory._replace(**changes)
+  )
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    (
+      {'reward': tf.zeros([1, 2])},
+      r'reward must be float32 \(8, 2\).*\(1, 2\)',
+    ),
+    ({'reward': tf.zeros([8, 2], tf.float64)}, 'reward .* got float64'),
+    (
+      {'observation': {'x': tf.zeros([8, 2, 3])}},
+      r'x must be float32 \(8, 2, 1\) .*\(8, 2, 3\)',
+    ),
+  ],
+)
+def test_what_would_be_broadcast_or_cast_is_refused_by_name(changes, message):
+  agent = fakes.make_agent()
+  with pytest.raises(ValueError, match=message):
+    agent.train(_change(fakes.random_experience(8), **changes))

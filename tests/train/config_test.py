@@ -151,6 +151,7 @@ def test_comments_and_order_make_no_difference_but_a_hash_in_a_value_does():
     ('pretrain_steps = "ten"', "pretrain_steps must be int, got 'ten'"),
     ('practice_episodes = 24.5', 'practice_episodes must be int, got 24.5'),
     ('demonstrations = 3', 'demonstrations must be str, got 3'),
+    ('replay_ratio = 0', 'replay_ratio must be > 0, got 0'),
     ('num_envs = 0', 'num_envs must be >= 1, got 0'),
     ('eval_every = 0', 'eval_every must be >= 1, got 0'),
     ('final_eval_episodes = 0', 'final_eval_episodes must be >= 1, got 0'),

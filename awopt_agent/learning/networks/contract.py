@@ -39,7 +39,7 @@ def check_actor(
   continuous_size: int,
   discrete_sizes: Sequence[int],
 ) -> None:
-  """Draws an action.
+  """Draws actions.
 
   Args:
     actor: The network.
@@ -48,7 +48,8 @@ def check_actor(
     discrete_sizes: Length of each one-hot group after them.
 
   Raises:
-    ValueError: If an action is not `[B, A]`, or a likelihood not `[B]`.
+    ValueError: If a mode is not `[B, A]`, draws are not `[B, N, A]`, or a
+      likelihood is not `[B]`.
   """
   size = continuous_size + sum(discrete_sizes)
   distribution = actor.distribution(
@@ -56,6 +57,9 @@ def check_actor(
   )
   mode = distribution.mode()
   _require(actor, 'distribution().mode', mode, [_ROWS, size], '[B, A]')
+  draws = distribution.sample(_ACTIONS, tf.constant([0, 0]))
+  shape = [_ROWS, _ACTIONS, size]
+  _require(actor, 'distribution().sample', draws, shape, '[B, N, A]')
   log_prob = distribution.log_prob(mode)
   _require(actor, 'distribution().log_prob', log_prob, [_ROWS], '[B]')
 

@@ -91,7 +91,10 @@ class ActorHead(tf.Module):
     if self._kind == 'gaussian':
       return action_distribution.Gaussian(tf.tanh(location), std)
     means, stds = (
-      tf.reshape(x, [-1, self._components, x.shape[-1] // self._components])
+      # Not -1 rows: they cannot be told where nothing is continuous.
+      tf.reshape(
+        x, [tf.shape(x)[0], self._components, x.shape[-1] // self._components]
+      )
       for x in (tf.tanh(location), std)
     )
     return action_distribution.GaussianMixture(shares, means, stds)

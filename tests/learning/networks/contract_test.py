@@ -36,6 +36,29 @@ def test_actions_of_another_shape_are_refused_by_name():
     contract.check_actor(actor, fakes.OBSERVATION_SPEC, 1, ())
 
 
+class _DrawsFirst(fakes.PointActor):
+  """An actor whose draws are `[N, B, A]`, as TFP has them."""
+
+  def distribution(self, features):
+    inner = super().distribution(features)
+
+    class _Transposed:
+      mode, log_prob = inner.mode, inner.log_prob
+
+      @staticmethod
+      def sample(count, seed):
+        return tf.transpose(inner.sample(count, seed), [1, 0, 2])
+
+    return _Transposed()
+
+
+def test_draws_in_another_order_are_refused_by_name():
+  with pytest.raises(
+    ValueError, match=r'_DrawsFirst.*sample must .*\[2, 3, 1\], got \[3, 2, 1\]'
+  ):
+    contract.check_actor(_DrawsFirst((1, ())), fakes.OBSERVATION_SPEC, 1, ())
+
+
 def test_the_agent_refuses_such_a_network():
   with pytest.raises(ValueError, match='_Flat.score'):
     fakes.make_agent(

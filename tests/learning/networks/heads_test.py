@@ -25,6 +25,14 @@ def test_every_kind_gives_action_vectors(kind):
   assert np.all(np.isfinite(distribution.log_prob(draws[:, 0])))
 
 
+@pytest.mark.parametrize('kind', ['gaussian', 'tanh_gaussian', 'mixture'])
+def test_every_kind_takes_actions_without_a_continuous_part(kind):
+  distribution = heads.ActorHead(4, 0, (3,), kind=kind)(tf.ones([2, 4]))
+  assert distribution.mode().shape == (2, 3)
+  assert distribution.sample(5, tf.constant([0, 1])).shape == (2, 5, 3)
+  assert np.all(np.isfinite(distribution.log_prob(distribution.mode())))
+
+
 @pytest.mark.parametrize(('bias', 'std'), [(-50.0, 0.2), (50.0, 0.6)])
 def test_the_deviation_stays_in_its_bounds(bias, std):
   # The outputs are mean (2), deviation (2), then the logits.
