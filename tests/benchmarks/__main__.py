@@ -3,6 +3,9 @@
 Machines are noisy: compare ratios within one run, not numbers between runs.
 """
 
+from awopt_agent import quiet  # Before TensorFlow.
+
+# isort: split
 import itertools
 import json
 import time
@@ -59,6 +62,7 @@ def _learner(agent, batch_size: int) -> Iterator[environments.Row]:
 
 
 def main() -> None:
+  quiet.drop_reverb_notices()
   config_lib.load(['run/quickstart.gin'], [])
   batch_size = loop.TrainConfig().batch_size
   env = envs.make(seed=0)

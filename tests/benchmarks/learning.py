@@ -278,4 +278,4 @@ def _experience(agent) -> structs.Experience:
     tf.nest.map_structure(lambda x: x[:steps], episode)
     for _, episode in zip(range(BATCH), _episodes(agent), strict=False)
   ]
-  return tf.nest.map_structure(lambda *parts: tf.stack(parts), *rows)
+  return tf.nest.map_structure(lambda *x: tf.constant(np.stack(x)), *rows)

@@ -1,6 +1,7 @@
 import glob
 import os
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -45,22 +46,49 @@ def summaries(folder):
   return found
 
 
-def test_a_step_is_taken_for_each_batch(tmp_path):
-  agent, learning = make(tmp_path)
-  info = learning.run(3)
-  assert int(agent.train_step_counter) == 3
-  assert all(isinstance(value, float) for value in info)
-  learning.run(1)
-  assert int(agent.train_step_counter) == 4
+class Trained(NamedTuple):
+  """A learner after 2, 3, 1 and 2 steps; compiled once, for many tests."""
+
+  step: int
+  info: tuple
+  traced: list
+  found: dict
 
 
-def test_a_step_is_traced_once(tmp_path):
-  _, learning = make(tmp_path, time_every=2)
-  learning.run(2)
-  traced = learning._learner._train.experimental_get_tracing_count()
-  for steps in (1, 5, 2):
-    learning.run(steps)
-  assert learning._learner._train.experimental_get_tracing_count() == traced
+@pytest.fixture(name='trained', scope='module')
+def _trained(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('trained')
+  agent, learning = make(folder, time_every=3)
+  traced = []
+  for steps in (2, 3, 1, 2):
+    info = learning.run(steps)
+    traced.append(learning._learner._train.experimental_get_tracing_count())
+  return Trained(int(agent.train_step_counter), info, traced, summaries(folder))
+
+
+def test_a_step_is_taken_for_each_batch(trained):
+  assert trained.step == 8
+  assert all(isinstance(value, float) for value in trained.info)
+
+
+def test_a_step_is_traced_once(trained):
+  assert trained.traced == [trained.traced[0]] * 4
+
+
+def test_summaries_tell_what_takes_time(trained):
+  rates = [step for step, _ in trained.found['time/learner_steps_per_s']]
+  assert rates == [2, 5, 6, 8]
+  for part in ('target', 'critic', 'actor'):
+    # Three steps or more after the time before.
+    steps = [step for step, _ in trained.found[f'time/{part}_ms']]
+    assert steps == [5, 8], part
+    assert all(value > 0 for _, value in trained.found[f'time/{part}_ms'])
+
+
+def test_terms_of_the_losses_have_one_name_in_and_out_of_loops(trained):
+  # Steps 2 and 8 end a loop, 4 is inside of one, and 6 has none.
+  steps = [step for step, _ in trained.found['train/critic_loss']]
+  assert steps == [2, 4, 6, 8]
 
 
 def test_waiting_for_data_is_seen_and_is_not_taken_for_learning(tmp_path):
@@ -80,25 +108,6 @@ def test_data_that_are_there_are_not_waited_for(tmp_path):
   learning.run(1)
   learning.run(50)
   assert summaries(tmp_path)['time/data_wait_share'][-1][1] < 0.3
-
-
-def test_summaries_tell_what_takes_time(tmp_path):
-  _, learning = make(tmp_path, time_every=4)
-  for _ in range(4):
-    learning.run(2)
-  found = summaries(tmp_path)
-  for part in ('target', 'critic', 'actor'):
-    assert [step for step, _ in found[f'time/{part}_ms']] == [4, 8], part
-    assert all(value > 0 for _, value in found[f'time/{part}_ms']), part
-  assert [x for x, _ in found['time/learner_steps_per_s']] == [2, 4, 6, 8]
-
-
-def test_terms_of_the_losses_have_one_name_in_and_out_of_loops(tmp_path):
-  _, learning = make(tmp_path)
-  for steps in (2, 3, 1):  # Step 2 ends a loop, 4 is inside, 6 has none.
-    learning.run(steps)
-  found = summaries(tmp_path)
-  assert [step for step, _ in found['train/critic_loss']] == [2, 4, 6]
 
 
 @pytest.mark.parametrize(
