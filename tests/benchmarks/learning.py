@@ -38,6 +38,7 @@ _TURNS, _UPDATES = 5, 200
 _OBSERVATION = tensor_spec.BoundedTensorSpec([STATE], tf.float32, -1.0, 1.0)
 _ACTION_SPEC = tensor_spec.BoundedTensorSpec([ACTION], tf.float32, -1.0, 1.0)
 _CEM = cem.CemConfig(samples=64, elites=6, rounds=2)
+_ENCODE = [(BATCH, STATE, WIDTH)]
 
 
 def measure() -> Iterator[environments.Row]:
@@ -86,6 +87,16 @@ def _awac() -> Iterator[environments.Row]:
       yield name, float(np.median(measured)), 'updates/s', reference
   for name, shares in waits.items():
     yield f'{name}: waits for data', 100 * float(np.median(shares)), '%', None
+  yield from _awac_products()
+
+
+def _awac_products() -> Iterator[environments.Row]:
+  """Updates/s of AWAC's matrix products alone: no more are possible."""
+  targets = 2 * [*_ENCODE, *_score(BATCH)]
+  shapes = _matrix_products(_make_agent(), targets, critics=2)
+  seconds = searching.in_turns({'products': _multiply(shapes)}, calls=50)
+  name = 'AWAC, two critics: its matrix products alone'
+  yield name, 1 / seconds['products'], 'updates/s', None
 
 
 def _d3rlpy() -> list[float]:
@@ -109,13 +120,12 @@ def _awopt() -> Iterator[environments.Row]:
   agent = _make_agent(target_cem=_CEM)
   half = _make_agent(target_cem=dataclasses.replace(_CEM, dtype='bfloat16'))
   experience = _experience(agent)
-  shapes = _matrix_products(agent)
-  matrices = [
-    (tf.random.normal([m, k]), tf.random.normal([k, n])) for m, k, n in shapes
-  ]
+  searched = _CEM.rounds * _score(BATCH * _CEM.samples) + _score(BATCH)
+  lagged = [*_ENCODE, *_score(BATCH)]
+  shapes = _matrix_products(agent, [*_ENCODE, *searched, *lagged])
   seconds = searching.in_turns(
     {
-      'products': lambda: [tf.matmul(left, right) for left, right in matrices],
+      'products': _multiply(shapes),
       'step': lambda: agent.train(experience).loss,
       'half': lambda: half.train(experience).loss,
     },
@@ -188,27 +198,37 @@ def _resident_mb() -> float:
   return int(status.split('VmRSS:')[1].split()[0]) / 1024
 
 
-def _matrix_products(agent) -> list[tuple[int, int, int]]:
-  """Returns `(m, k, n)` of every product of a step."""
-  critic = agent.critic_learner.critic.members[0]
-  state = critic._eye.size
+def _score(rows: int) -> list[tuple[int, int, int]]:
+  return [(rows, ACTION, WIDTH), (rows, WIDTH, WIDTH), (rows, WIDTH, 1)]
+
+
+def _matrix_products(
+  agent, targets: list[tuple[int, int, int]], critics: int = 1
+) -> list[tuple[int, int, int]]:
+  """Returns `(m, k, n)` of every product of a step.
+
+  Args:
+    agent: Whose step.
+    targets: The products by which the target critics value what comes next.
+    critics: How many critics learn.
+  """
   head = agent.actor_learner.actor._head._layer.kernel.shape[1]
-  hidden = (WIDTH, WIDTH)
-
-  def score(rows):
-    return [(rows, ACTION, WIDTH), (rows, *hidden), (rows, WIDTH, 1)]
-
-  encode = [(BATCH, state, WIDTH)]
-  actor = [*encode, (BATCH, *hidden), (BATCH, WIDTH, head)]
-  searched = _CEM.rounds * score(BATCH * _CEM.samples) + score(BATCH)
-  target = [*encode, *searched, *actor, *encode, *score(BATCH)]
-  baseline = [*encode, *score(2 * BATCH)]
-  learned = [*encode, *score(BATCH), *actor]
+  actor = [*_ENCODE, (BATCH, WIDTH, WIDTH), (BATCH, WIDTH, head)]
+  baseline = critics * [*_ENCODE, *_score(2 * BATCH)]
+  learned = [*critics * [*_ENCODE, *_score(BATCH)], *actor]
   # A gradient has the product by the inputs, and, above the first layers, the
   # product by the weights.
   slopes = [(k, m, n) for m, k, n in learned]
-  slopes += [(m, n, k) for m, k, n in learned if k not in (state, ACTION)]
-  return [*target, *baseline, *learned, *slopes]
+  slopes += [(m, n, k) for m, k, n in learned if k not in (STATE, ACTION)]
+  return [*actor, *targets, *baseline, *learned, *slopes]
+
+
+def _multiply(shapes: list[tuple[int, int, int]]):
+  """Returns what multiplies matrices of the shapes `(m, k, n)`."""
+  matrices = [
+    (tf.random.normal([m, k]), tf.random.normal([k, n])) for m, k, n in shapes
+  ]
+  return lambda: [tf.matmul(left, right) for left, right in matrices]
 
 
 def _make_agent(sizes=(WIDTH, WIDTH), **kwargs) -> agent_lib.AwOptAgent:
