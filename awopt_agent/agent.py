@@ -150,20 +150,10 @@ class AwOptAgent(tf_agent.TFAgent):
     specs = time_step_spec, action_spec
     policy_cem = policy_cem or cem.CemConfig()
     self._policies = self._make_policies(specs, policy_cem, warm_start)
-    if headline not in self._policies:
-      raise ValueError(
-        f'AwOptAgent.headline must be one of {", ".join(self._policies)}, the '
-        f'policies that this agent learns, got {headline!r}.'
-      )
+    self._check_headline(headline)
     self.headline = headline
-    collect_policy = exploration_lib.ExplorationPolicy(
-      *specs,
-      actor=self.actor_learner.actor,
-      critic=self._acting_critic(),
-      cem_config=policy_cem,
-      config=exploration or exploration_lib.ExplorationConfig(),
-      policy_step=train_step_counter,
-      rng=self._practice_rng,
+    collect_policy = self._make_collect_policy(
+      specs, policy_cem, exploration, train_step_counter
     )
     super().__init__(
       time_step_spec,
@@ -212,6 +202,25 @@ class AwOptAgent(tf_agent.TFAgent):
         actor=actor, name='cem_with_candidate_policy'
       )
     return policies
+
+  def _check_headline(self, headline: str) -> None:
+    if headline not in self._policies:
+      raise ValueError(
+        f'AwOptAgent.headline must be one of {", ".join(self._policies)}, the '
+        f'policies that this agent learns, got {headline!r}.'
+      )
+
+  def _make_collect_policy(self, specs, policy_cem, exploration, step):
+    """Returns the policy of practice."""
+    return exploration_lib.ExplorationPolicy(
+      *specs,
+      actor=self.actor_learner.actor,
+      critic=self._acting_critic(),
+      cem_config=policy_cem,
+      config=exploration or exploration_lib.ExplorationConfig(),
+      policy_step=step,
+      rng=self._practice_rng,
+    )
 
   @property
   def policies(self) -> dict[str, Any]:

@@ -177,27 +177,8 @@ class Trainer:
     self.practised_episodes = 0
     self.practised_steps = 0
     self._pretrained = False
-    self._learner = learner.Learner(
-      agent,
-      datasets.make_dataset(
-        replay.client,
-        agent.training_data_spec,
-        batch_size=config.batch_size,
-        success_fraction=config.success_fraction,
-        augment=config.augment,
-        seed=seed,
-      ),
-      root_dir=root_dir,
-      summary_every=config.summary_every,
-    )
-    self._practice = practice.Practice(
-      agent,
-      env,
-      round_steps=config.round_steps,
-      write=self._write,
-      episode_ids=self._episode_ids,
-      success_threshold=config.success_threshold,
-    )
+    self._learner = self._make_learner(root_dir, seed)
+    self._practice = self._make_practice()
     self._evaluator = evaluation.Evaluator(
       env,
       seed=seeds.first_environment_seed(seeds.EVALUATION, seed),
@@ -210,6 +191,33 @@ class Trainer:
     }
     self._save_trigger = interval_trigger.IntervalTrigger(
       config.checkpoint_every, self.save
+    )
+
+  def _make_learner(self, root_dir: str, seed: int) -> learner.Learner:
+    config, spec = self._config, self._agent.training_data_spec
+    batches = datasets.make_dataset(
+      self._replay.client,
+      spec,
+      batch_size=config.batch_size,
+      success_fraction=config.success_fraction,
+      augment=config.augment,
+      seed=seed,
+    )
+    return learner.Learner(
+      self._agent,
+      batches,
+      root_dir=root_dir,
+      summary_every=config.summary_every,
+    )
+
+  def _make_practice(self) -> practice.Practice:
+    return practice.Practice(
+      self._agent,
+      self._env,
+      round_steps=self._config.round_steps,
+      write=self._write,
+      episode_ids=self._episode_ids,
+      success_threshold=self._config.success_threshold,
     )
 
   def add_demonstrations(self, episodes: Iterator[structs.Episode]) -> int:

@@ -1,5 +1,6 @@
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from awopt_agent import agent as agent_lib
@@ -56,3 +57,27 @@ def test_a_shared_encoder_is_saved_once_and_comes_back(tmp_path):
   fakes.assert_equal(
     fakes.values_of(one.variables), fakes.values_of(two.variables)
   )
+
+
+def test_an_actor_of_pictures_shares_the_eye_of_its_critic():
+  observation = {
+    'image': tf.TensorSpec([24, 24, 3], tf.uint8, 'image'),
+    'gripper': tf.TensorSpec([2], tf.float32, 'gripper'),
+  }
+  critic = networks.SmallCritic(observation, 3, layers=(16, 16))
+  actor = networks.SharedEncoderActor(
+    critic,
+    functools.partial(networks.MlpActor, layers=(16, 16), zooms=()),
+    observation,
+    2,
+    (3,),
+  )
+  rng = np.random.default_rng(0)
+  image = rng.integers(0, 256, [4, 24, 24, 3], np.uint8)
+  seen = {'image': tf.constant(image), 'gripper': tf.zeros([4, 2])}
+  other = {**seen, 'image': tf.constant(255 - image)}
+  one, two = (actor.distribution(actor.encode(x)).mode() for x in (seen, other))
+  assert one.shape == (4, 5)
+  assert not np.allclose(one[:, :2], two[:, :2])
+  # No convolution is its own: two layers and a head, kernel and bias each.
+  assert len(actor.learned) == 6
