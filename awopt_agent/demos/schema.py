@@ -4,7 +4,7 @@ Source: RLDS (arXiv:2111.02767) section 3.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rlds
@@ -22,6 +22,8 @@ __all__ = [
   'OBSERVATION',
   'REWARD',
   'STEPS',
+  'BadEpisodeError',
+  'StoredEpisode',
   'episode_from_rows',
   'episode_from_time_steps',
   'is_success',
@@ -36,6 +38,28 @@ DISCOUNT = rlds.DISCOUNT
 IS_FIRST = rlds.IS_FIRST
 IS_LAST = rlds.IS_LAST
 IS_TERMINAL = rlds.IS_TERMINAL
+
+
+class BadEpisodeError(ValueError):
+  """An episode that cannot be learnt from, while others of its set can."""
+
+
+class StoredEpisode(NamedTuple):
+  """An episode as a data set holds it; nothing of it is interpreted.
+
+  Attributes:
+    steps: Dict of RLDS step fields: nests of arrays, one row a step.
+    metadata: Dict of the episode's other fields: nests of arrays.
+  """
+
+  steps: dict[str, Any]
+  metadata: dict[str, Any] = {}  # noqa: RUF012  Nobody writes into it.
+
+  @property
+  def num_steps(self) -> int:
+    """Number of rows: the transitions, and one more."""
+    return len(tree.flatten(self.steps)[0])
+
 
 # Fits rewards of 0 and 1 at the end of an episode.
 DEFAULT_SUCCESS_THRESHOLD = 0.5
@@ -114,19 +138,19 @@ def episode_from_rows(
     The episode.
 
   Raises:
-    ValueError: If a field is missing, too short, not finite, or if the flags
-      contradict each other.
+    BadEpisodeError: If a field is missing, too short, not finite, or if the
+      flags contradict each other.
   """
   _require_fields(rows, index)
   reward = np.asarray(rows[REWARD], np.float32)
   count = len(reward) if reward.ndim == 1 else 0
   if count < 2:
-    raise ValueError(
+    raise BadEpisodeError(
       f'episode {index}: reward has shape {reward.shape}, but an episode '
       'needs one number a step and at least 2 steps; leave it out.'
     )
   if not np.all(np.isfinite(reward[:-1])):
-    raise ValueError(
+    raise BadEpisodeError(
       f'episode {index}: reward is not finite; repair or leave it out.'
     )
   is_terminal = _read_end(rows, count, index)
@@ -162,7 +186,7 @@ def _stack(nests: Sequence[Any]) -> Any:
 def _require_fields(rows: Mapping[str, Any], index: int) -> None:
   for name in (OBSERVATION, ACTION, REWARD):
     if name not in rows:
-      raise ValueError(
+      raise BadEpisodeError(
         f'episode {index}: its steps have no field {name!r}, only '
         f'{sorted(rows)}; convert the set to RLDS.'
       )
@@ -173,7 +197,7 @@ def _read_end(rows: Mapping[str, Any], count: int, index: int) -> bool:
   for name in (IS_LAST, IS_TERMINAL):
     early = np.flatnonzero(np.asarray(rows.get(name, ()))[: count - 1])
     if early.size:
-      raise ValueError(
+      raise BadEpisodeError(
         f'episode {index}: {name} is set at step {early[0]} of {count}, '
         'before the end; split it into one episode for each end.'
       )
@@ -189,14 +213,14 @@ def _read_discount(
   """
   discount = np.array(rows.get(DISCOUNT, np.ones(count)), np.float32)
   if discount.shape != (count,):
-    raise ValueError(
+    raise BadEpisodeError(
       f'episode {index}: discount has shape {discount.shape}, not '
       f'({count},); store one number a step.'
     )
   if is_terminal:
     discount[-2] = 0
   elif discount[-2] == 0:
-    raise ValueError(
+    raise BadEpisodeError(
       f'episode {index}: its last discount is 0, but is_terminal is not set; '
       'set is_terminal on the last step, or the discount to 1.'
     )

@@ -6,6 +6,7 @@ import numpy as np
 import tree
 
 from awopt_agent import structs
+from awopt_agent.demos import schema
 
 __all__ = ['check_matches']
 
@@ -26,8 +27,8 @@ def check_matches(
     index: The episode's place in its set, for messages.
 
   Raises:
-    ValueError: If a field is missing or too many, or differs from its spec in
-      shape, type or bounds, or is not finite; in one line.
+    BadEpisodeError: If a field is missing or too many, or differs from its
+      spec in shape, type or bounds, or is not finite; in one line.
   """
   steps = episode.length + 1
   _check_nest(
@@ -43,7 +44,7 @@ def _check_nest(
 ) -> None:
   values, specs = _by_path(name, nest), _by_path(name, spec)
   if values.keys() != specs.keys():
-    raise ValueError(
+    raise schema.BadEpisodeError(
       f'episode {index}: has the fields {", ".join(sorted(values))}, but the '
       f'environment has {", ".join(sorted(specs))}; choose the task with '
       'which the set was recorded, or convert the set.'
@@ -51,7 +52,7 @@ def _check_nest(
   for path, leaf_spec in specs.items():
     problem = _find_problem(np.asarray(values[path]), leaf_spec, steps)
     if problem:
-      raise ValueError(
+      raise schema.BadEpisodeError(
         f'episode {index}: {path} {problem}; choose the task with which the '
         'set was recorded, or convert the set.'
       )

@@ -1,5 +1,6 @@
 """Writes episodes as an RLDS data set that TFDS reads."""
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -8,19 +9,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-
-# RLDS does not import its TFDS half itself.
-from tensorflow_datasets.rlds import rlds_base
+import tree
 
 from awopt_agent import files, structs
-from awopt_agent.demos import schema, validator
+from awopt_agent.demos import schema, set_writer, validator
 
-__all__ = ['check_target', 'make_features', 'write_episodes']
-
-# Small states: 1,000 episodes are a few megabytes.
-_EPISODES_PER_FILE = 1000
-# TFDS rewrites the set's metadata after each group.
-_EPISODES_PER_GROUP = 50
+__all__ = [
+  'check_target',
+  'episode_features',
+  'make_example',
+  'make_features',
+  'stored_features',
+  'write_episodes',
+  'write_serialized',
+  'write_stored',
+]
 
 
 def write_episodes(
@@ -57,6 +60,87 @@ def write_episodes(
       not fit the specs.
     OSError: If the disk is full or read-only; nothing is left behind.
   """
+  features = episode_features(time_step_spec, action_spec)
+  checked = _check_each(episodes, time_step_spec, action_spec)
+  examples = (features.serialize_example(make_example(e)) for e in checked)
+  return write_serialized(
+    examples,
+    folder,
+    features=features,
+    split=split,
+    version=version,
+    description=description,
+  )
+
+
+def write_stored(
+  episodes: Iterable[schema.StoredEpisode],
+  folder: str,
+  *,
+  split: str = 'train',
+  version: str = '1.0.0',
+  description: str = '',
+) -> str:
+  """Writes stored episodes, every value as it is; whole, or not at all.
+
+  Args:
+    episodes: At least one, all of the first one's fields.
+    folder: See `write_episodes`, as for the rest.
+    split: Name of the split.
+    version: Three numbers with dots.
+    description: One paragraph for the set's metadata.
+
+  Returns:
+    Path of the version folder.
+
+  Raises:
+    FileExistsError: If that version of the set exists.
+    ValueError: If the name is none for TFDS, there is no episode, or one has
+      other fields than the first.
+    OSError: If the disk is full or read-only; nothing is left behind.
+  """
+  check_target(folder, version)
+  remaining = iter(episodes)
+  first = next(remaining, None)
+  if first is None:
+    raise ValueError(f'no episode to write to {folder}; there must be one.')
+  features = stored_features(first)
+  examples = map(_stored_example, itertools.chain([first], remaining))
+  return write_serialized(
+    _checked_examples(examples, features),
+    folder,
+    features=features,
+    split=split,
+    version=version,
+    description=description,
+  )
+
+
+def write_serialized(
+  examples: Iterable[bytes],
+  folder: str,
+  *,
+  features: tfds.features.FeaturesDict,
+  split: str = 'train',
+  version: str = '1.0.0',
+  description: str = '',
+) -> str:
+  """Writes episodes as `features` serialize them; whole, or not at all.
+
+  Args:
+    examples: At least one.
+    folder: See `write_episodes`, as for the rest.
+    features: TFDS features of an episode.
+    split: Name of the split.
+    version: Three numbers with dots.
+    description: One paragraph for the set's metadata.
+
+  Returns:
+    Path of the version folder.
+
+  Raises:
+    FileExistsError, ValueError, OSError: See `write_episodes`.
+  """
   target = check_target(folder, version)
   with (
     files.clear_disk_errors(
@@ -66,12 +150,18 @@ def write_episodes(
     ),
     files.folder_that_becomes(target) as partial,
   ):
-    info = _make_info(
-      partial, folder, version, description, time_step_spec, action_spec
+    writing = set_writer.SetWriter(
+      partial,
+      name=_set_name(folder),
+      version=version,
+      features=features,
+      description=description,
     )
-    checked = _check_each(episodes, time_step_spec, action_spec)
-    if not _write(info, checked, split):
-      raise ValueError(f'no episode to write to {folder}; record at least 1.')
+    for example in examples:
+      writing.add(split, example)
+    writing.publish()
+    if not writing.published:
+      raise ValueError(f'no episode to write to {folder}; there must be 1.')
   return target
 
 
@@ -120,32 +210,96 @@ def make_features(spec: Any) -> Any:
   shape = tuple(spec.shape)
   if dtype == np.uint8 and len(shape) == 3 and shape[-1] in (1, 3):
     return tfds.features.Image(shape=shape, encoding_format='png')
+  if dtype == np.float64:
+    # Else stored as float32, as TensorFlow's examples hold numbers.
+    encoding = tfds.features.Encoding.BYTES
+    return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=encoding)
   return tfds.features.Tensor(shape=shape, dtype=dtype)
+
+
+def episode_features(
+  time_step_spec: Any, action_spec: Any
+) -> tfds.features.FeaturesDict:
+  """Returns the TFDS features of episodes of an environment's specs."""
+  flag = tfds.features.Scalar(np.bool_)
+  number = tfds.features.Scalar(np.float32)
+  return _features_of_steps(
+    {
+      schema.OBSERVATION: make_features(time_step_spec.observation),
+      schema.ACTION: make_features(action_spec),
+      schema.REWARD: number,
+      schema.DISCOUNT: number,
+      schema.IS_FIRST: flag,
+      schema.IS_LAST: flag,
+      schema.IS_TERMINAL: flag,
+    }
+  )
+
+
+def stored_features(
+  episode: schema.StoredEpisode,
+) -> tfds.features.FeaturesDict:
+  """Returns the TFDS features that hold an episode and all like it."""
+  steps = {
+    name: _features_of(nest, rows=True) for name, nest in episode.steps.items()
+  }
+  metadata = {
+    name: _features_of(nest, rows=False)
+    for name, nest in episode.metadata.items()
+  }
+  return _features_of_steps(steps, metadata)
+
+
+def make_example(episode: structs.Episode) -> dict[str, Any]:
+  """Returns an episode as features take it."""
+  return _stored_example(
+    schema.StoredEpisode(schema.rows_from_episode(episode), {})
+  )
+
+
+def _features_of_steps(steps, metadata=None) -> tfds.features.FeaturesDict:
+  return tfds.features.FeaturesDict(
+    {schema.STEPS: tfds.features.Dataset(steps), **(metadata or {})}
+  )
+
+
+def _features_of(nest: Any, *, rows: bool) -> Any:
+  if isinstance(nest, dict):
+    return tfds.features.FeaturesDict(
+      {name: _features_of(part, rows=rows) for name, part in nest.items()}
+    )
+  array = np.asarray(nest)
+  shape = array.shape[1:] if rows else array.shape
+  if array.dtype.kind in 'OSU':
+    if shape:
+      return tfds.features.Tensor(shape=shape, dtype=np.str_)
+    return tfds.features.Text()
+  return make_features(tf.TensorSpec(shape, array.dtype))
+
+
+def _stored_example(episode: schema.StoredEpisode) -> dict[str, Any]:
+  steps = [
+    tree.map_structure(lambda leaf, row=row: leaf[row], episode.steps)
+    for row in range(episode.num_steps)
+  ]
+  return {schema.STEPS: steps, **episode.metadata}
+
+
+def _checked_examples(examples, features) -> Iterator[bytes]:
+  """Serializes, and names what does not fit the first episode's features."""
+  for index, example in enumerate(examples):
+    try:
+      yield features.serialize_example(example)
+    except (ValueError, KeyError, TypeError) as error:
+      reason = ' '.join(str(error).split())
+      raise ValueError(
+        f'episode {index} has other fields than the first: {reason[:200]}; '
+        'leave it out, or convert it apart.'
+      ) from error
 
 
 def _set_name(folder: str) -> str:
   return os.path.basename(os.path.abspath(folder))
-
-
-def _make_info(
-  partial, folder, version, description, time_step_spec, action_spec
-) -> tfds.core.DatasetInfo:
-  identity = tfds.core.dataset_info.DatasetIdentity(
-    name=_set_name(folder),
-    version=tfds.core.Version(version),
-    data_dir=partial,
-    module_name='',
-  )
-  number = tfds.features.Scalar(np.float32)
-  config = rlds_base.DatasetConfig(
-    name=_set_name(folder),
-    overall_description=description,
-    observation_info=make_features(time_step_spec.observation),
-    action_info=make_features(action_spec),
-    reward_info=number,
-    discount_info=number,
-  )
-  return rlds_base.build_info(config, identity)
 
 
 def _check_each(
@@ -154,37 +308,3 @@ def _check_each(
   for index, episode in enumerate(episodes):
     validator.check_matches(episode, time_step_spec, action_spec, index=index)
     yield episode
-
-
-def _write(
-  info: tfds.core.DatasetInfo, episodes: Iterable[structs.Episode], split: str
-) -> int:
-  """Writes all files; returns the number of episodes."""
-  count = 0
-  writer = tfds.core.SequentialWriter(info, _EPISODES_PER_FILE)
-  writer.initialize_splits([split])
-  for group in _in_groups(episodes, _EPISODES_PER_GROUP):
-    writer.add_examples({split: [_make_example(episode) for episode in group]})
-    count += len(group)
-  writer.close_all()
-  return count
-
-
-def _in_groups(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-  group = []
-  for item in items:
-    group.append(item)
-    if len(group) == size:
-      yield group
-      group = []
-  if group:
-    yield group
-
-
-def _make_example(episode: structs.Episode) -> dict[str, Any]:
-  rows = schema.rows_from_episode(episode)
-  steps = [
-    tf.nest.map_structure(lambda leaf, row=row: leaf[row], rows)
-    for row in range(episode.length + 1)
-  ]
-  return {schema.STEPS: steps}

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
-from awopt_agent.demos import reader, writer
+from awopt_agent.demos import reader, schema, set_writer, writer
 from tests.demos import fakes
 
 
@@ -80,11 +80,8 @@ def test_split_version_and_description_are_kept(folder):
   assert [split['name'] for split in info['splits']] == ['test']
 
 
-def test_more_episodes_than_a_group_or_a_file_keep_their_order(
-  folder, monkeypatch
-):
-  monkeypatch.setattr(writer, '_EPISODES_PER_FILE', 4)
-  monkeypatch.setattr(writer, '_EPISODES_PER_GROUP', 3)
+def test_more_episodes_than_a_file_holds_keep_their_order(folder, monkeypatch):
+  monkeypatch.setattr(set_writer, '_EPISODES_PER_FILE', 4)
   writer.write_episodes(_episodes(10), folder, **fakes.SPECS)
   lengths = [episode.length for episode in reader.read_episodes(folder)]
   assert lengths == list(range(3, 13))
@@ -173,3 +170,36 @@ def test_refuses_nests_without_names():
   spec = (array_spec.ArraySpec((), np.float32),)
   with pytest.raises(ValueError, match='dicts of arrays, got a tuple'):
     writer.make_features(spec)
+
+
+def _stored(length, **changes):
+  steps = {
+    'observation': {'joints': np.arange(2.0 * length).reshape(length, 2)},
+    'action': np.ones((length, 3)),
+    'note': np.array([b'grasp'] * length, object),
+    'is_first': np.arange(length) == 0,
+  }
+  metadata = {'operator': b'ann', 'start': np.array([0.1, 0.2])}
+  return schema.StoredEpisode({**steps, **changes}, metadata)
+
+
+def test_stored_episodes_keep_their_fields_types_and_values(folder):
+  path = writer.write_stored([_stored(3), _stored(1)], folder)
+  long, short = reader.read_stored(path)
+  assert (long.num_steps, short.num_steps) == (3, 1)
+  assert long.steps['observation']['joints'].dtype == np.float64
+  np.testing.assert_array_equal(
+    long.steps['observation']['joints'], [[0, 1], [2, 3], [4, 5]]
+  )
+  assert long.steps['note'].tolist() == [b'grasp'] * 3
+  assert long.steps['is_first'].tolist() == [True, False, False]
+  assert long.metadata['operator'] == b'ann'
+  assert long.metadata['start'].tolist() == [0.1, 0.2]
+
+
+def test_a_stored_episode_unlike_the_first_is_named_and_nothing_kept(folder):
+  other = _stored(2, action=np.ones((2, 4)))
+  with pytest.raises(ValueError, match='^episode 1 has other fields') as raised:
+    writer.write_stored([_stored(3), other], folder)
+  assert len(str(raised.value).splitlines()) == 1
+  assert not os.path.exists(folder)
