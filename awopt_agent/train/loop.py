@@ -11,6 +11,7 @@ from tf_agents.train import interval_trigger
 
 from awopt_agent import agent as agent_lib
 from awopt_agent import structs
+from awopt_agent.demos import demonstrations as demonstrations_lib
 from awopt_agent.envs import vector_env
 from awopt_agent.experience import augmentation, datasets, labelling, tables
 from awopt_agent.experience import replay as replay_lib
@@ -46,8 +47,13 @@ class TrainConfig:
   """How long a run trains, and on what.
 
   Attributes:
-    demonstrations: Folder or TFDS name of the demonstrations.
-    split: Of the demonstrations.
+    demonstrations: Folder or TFDS name of the demonstrations, or a list of
+      `@Demonstrations()`, each with a split, a weight and a mapping.
+    split: Of the demonstrations, where they are one folder or name.
+    strict_demonstrations: Whether an episode that cannot be learnt from ends
+      the run before it begins; else it is passed over, and named.
+    offline: Whether there is no environment: the demonstrations tell the
+      specs, and nothing is practised or evaluated.
     pretrain_steps: Learner steps on demonstrations alone.
     practice_episodes: Episodes of practice after that.
     replay_ratio: Learner steps for each environment step of practice.
@@ -70,8 +76,10 @@ class TrainConfig:
     augment: How images change in the learner's batches; bind AugmentConfig.
   """
 
-  demonstrations: str = gin.REQUIRED
+  demonstrations: Any = gin.REQUIRED
   split: str = 'train'
+  strict_demonstrations: bool = False
+  offline: bool = False
   pretrain_steps: int = gin.REQUIRED
   practice_episodes: int = gin.REQUIRED
   replay_ratio: float = 1.0
@@ -94,6 +102,11 @@ class TrainConfig:
   def __post_init__(self):
     for field in dataclasses.fields(self):
       self._check(field.name, field.type, getattr(self, field.name))
+    if self.offline and self.practice_episodes:
+      raise ValueError(
+        'TrainConfig.offline has no environment to practise in, but '
+        f'practice_episodes is {self.practice_episodes}; bind it to 0.'
+      )
     fraction = self.success_fraction
     if fraction is not None and not 0 <= fraction <= 1:
       raise ValueError(
@@ -107,7 +120,14 @@ class TrainConfig:
         f'{self.round_steps}.'
       )
 
+  @property
+  def sets(self) -> list[demonstrations_lib.Demonstrations]:
+    """The sets of demonstrations."""
+    return demonstrations_lib.as_sets(self.demonstrations, self.split)
+
   def _check(self, name: str, kind: Any, value: Any) -> None:
+    if name == 'demonstrations':
+      return  # `sets` does.
     not_numbers = (str, augmentation.AugmentConfig)
     if not isinstance(value, kind if kind in not_numbers else kind | int):
       raise ValueError(
@@ -220,9 +240,20 @@ class Trainer:
       success_threshold=self._config.success_threshold,
     )
 
-  def add_demonstrations(self, episodes: Iterator[structs.Episode]) -> int:
-    """Writes demonstrations to the replay; returns how many."""
+  def add_demonstrations(
+    self, episodes: Iterator[structs.Episode], *, total: int
+  ) -> int:
+    """Writes demonstrations to the replay.
+
+    Args:
+      episodes: Taken one at a time.
+      total: How many will come, at most.
+
+    Returns:
+      How many came.
+    """
     spec = self._agent.collect_data_spec.policy_info
+    bar = progress.Progress('demonstrations', 'episodes', total=total)
     count = 0
     for episode in episodes:
       info = tf.nest.map_structure(
@@ -239,6 +270,8 @@ class Trainer:
         )
       )
       count += 1
+      bar.update(count, f'{self._writer.transitions} transitions')
+    bar.close()
     return count
 
   def restore(self, folder: str) -> None:
@@ -322,11 +355,12 @@ class Trainer:
   def evaluate(
     self, phase: str, episodes: int
   ) -> dict[str, evaluation.SuccessRate]:
-    """Evaluates every policy, and records the result."""
+    """Evaluates every policy (offline, none), and records the result."""
+    policies = {} if self._config.offline else self._policies
     try:
       rates = {
         kind: self._evaluator.evaluate(act, episodes)
-        for kind, act in self._policies.items()
+        for kind, act in policies.items()
       }
     except stopping.Stopped:
       self.save()

@@ -66,7 +66,9 @@ class Practice:
         env.workers, _shares(round_steps, env.workers), strict=True
       )
     ]
-    self._pool = futures.ThreadPoolExecutor(len(self._actors), 'practice')
+    self._pool = futures.ThreadPoolExecutor(
+      max(1, len(self._actors)), 'practice'
+    )
 
   def start_round(self) -> Callable[[], None]:
     """Starts a round in the background.
@@ -95,6 +97,8 @@ class Practice:
 
 def _shares(total: int, workers) -> list[int]:
   """Splits a number of steps in proportion to the workers' environments."""
+  if not workers:  # Offline.
+    return []
   ends = np.cumsum([worker.batch_size for worker in workers])
   return np.diff(ends * total // ends[-1], prepend=0).tolist()
 

@@ -1,12 +1,13 @@
 """A run of awopt-train from its flags to its last line."""
 
 import contextlib
+import functools
 import os
 
 import tensorflow as tf
 
 from awopt_agent import agent as agent_lib
-from awopt_agent.demos import reader
+from awopt_agent.demos import demonstrations as demonstrations_lib
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience import tables
 from awopt_agent.serving import export as export_lib
@@ -16,6 +17,7 @@ from awopt_agent.train import (
   evaluation,
   loop,
   metrics,
+  offline,
   run_folder,
   stopping,
 )
@@ -41,29 +43,38 @@ def train(flags) -> str:
     folder.lock()
   config = loop.TrainConfig()
   # Before anything slow: is there data at all?
-  reader.read_episodes(config.demonstrations, config.split)
-  env = builders.make_vector_env(
-    config.num_envs,
-    flags.seed,
-    processes=config.num_parallel_environments,
+  demonstrations = demonstrations_lib.DemonstrationReader(
+    config.sets,
+    success_threshold=config.success_threshold,
+    strict=config.strict_demonstrations,
   )
+  env = _make_env(config, demonstrations, flags.seed)
   try:
-    return _train(flags, config, folder, env)
+    return _train(flags, config, folder, env, demonstrations)
   finally:
     env.close()
 
 
-def _train(flags, config, folder, env) -> str:
-  agent = builders.make_agent(env, flags.seed)
-  episodes = list(
-    reader.read_episodes(
-      config.demonstrations,
-      config.split,
-      success_threshold=config.success_threshold,
-      time_step_spec=env.time_step_spec(),
-      action_spec=env.action_spec(),
-    )
+def _make_env(config, demonstrations, seed: int):
+  if config.offline:
+    return offline.OfflineEnv(*demonstrations.specs())
+  return builders.make_vector_env(
+    config.num_envs, seed, processes=config.num_parallel_environments
   )
+
+
+def _check_fit(demonstrations, env, *, whole: bool) -> int:
+  """Reads one episode, or all; returns how many fit the environment."""
+  fitting = demonstrations.read(env.time_step_spec(), env.action_spec())
+  next(fitting)
+  return 1 + (sum(1 for _ in fitting) if whole else 0)
+
+
+def _train(flags, config, folder, env, demonstrations) -> str:
+  agent = builders.make_agent(env, flags.seed)
+  # A strict run begins only where every episode is good.
+  whole = flags.dry_run or config.strict_demonstrations
+  fitting = _check_fit(demonstrations, env, whole=whole)
   replay_config = tables.ReplayConfig()
   store = checkpoints.CheckpointStore(folder.checkpoints, agent)
   if not flags.dry_run:
@@ -73,9 +84,13 @@ def _train(flags, config, folder, env) -> str:
   if latest:
     folder.check_same(config_lib.operative(), flags.seed)
   if flags.dry_run:
-    return (
-      f'dry run: {len(episodes)} demonstrations, {folder.path}, '
-      f'{"resumes " + latest if latest else "a new run"}: all fits.'
+    return ', '.join(
+      [
+        f'dry run: {fitting} demonstrations',
+        *filter(None, [demonstrations.report()]),
+        folder.path,
+        f'{"resumes " + latest if latest else "a new run"}: all fits.',
+      ]
     )
   log = metrics.MetricsLog(folder.metrics)
   done = latest and _finished(latest, config, folder, log, agent.headline)
@@ -103,10 +118,23 @@ def _train(flags, config, folder, env) -> str:
       stop_requested=stopping.catch_stop_signals(),
     )
     stack.callback(trainer.close)
-    return _go_on(trainer, agent, folder, latest, episodes)
+    begin = functools.partial(_add, trainer, demonstrations, env)
+    return _go_on(trainer, agent, folder, latest, begin)
 
 
-def _go_on(trainer, agent, folder, latest: str | None, episodes) -> str:
+def _add(trainer, demonstrations, env) -> None:
+  """Fills the replay with demonstrations, and says what was left out."""
+  episodes = demonstrations.read(
+    env.time_step_spec(),
+    env.action_spec(),
+    on_refused=lambda reason: print(f'refused: {reason}', flush=True),
+  )
+  count = trainer.add_demonstrations(episodes, total=demonstrations.total)
+  if notes := demonstrations.report():
+    print(f'{count} demonstrations, {notes}', flush=True)
+
+
+def _go_on(trainer, agent, folder, latest: str | None, begin) -> str:
   try:
     if latest:
       trainer.restore(latest)
@@ -116,7 +144,7 @@ def _go_on(trainer, agent, folder, latest: str | None, episodes) -> str:
         flush=True,
       )
     else:
-      trainer.add_demonstrations(iter(episodes))
+      begin()
     return _run(trainer, agent, folder)
   except stopping.Stopped:
     raise SystemExit(
@@ -131,11 +159,14 @@ def _finished(latest: str, config, folder, log, headline) -> str | None:
   step = int(os.path.basename(latest))
   policy = os.path.join(folder.policies, str(step))
   success = log.success_at(step).get(headline)
-  if (
-    episodes < config.practice_episodes
-    or not success
-    or not os.path.isdir(policy)
-  ):
+  if episodes < config.practice_episodes or not os.path.isdir(policy):
+    return None
+  if config.offline:
+    return (
+      f'finished before: {step} learner steps on demonstrations; policy in '
+      f'{policy}; choose another --root_dir to learn anew.'
+    )
+  if not success:
     return None
   rate = evaluation.SuccessRate(
     round(success['rate'] * success['n']), success['n']
@@ -154,7 +185,8 @@ def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
   trainer.practise()
   trainer.save()
   rates = trainer.evaluate('end', trainer.config.final_eval_episodes)
-  print(f'after practice: {loop.describe(rates)}', flush=True)
+  if rates:
+    print(f'after practice: {loop.describe(rates)}', flush=True)
   exported = export_lib.export(
     agent,
     folder.policies,
@@ -163,6 +195,11 @@ def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
     success={kind: rate.as_record() for kind, rate in rates.items()},
     overwrite=True,
   )
+  if not rates:
+    return (
+      f'learnt: {trainer.learner_step} learner steps on demonstrations, tried '
+      f'in no environment; policy in {exported}'
+    )
   best = rates[agent.headline]
   return (
     f'learnt: success {best} of {best.episodes} after '
