@@ -10,7 +10,10 @@ from awopt_agent import structs
 from awopt_agent.demos import mapping as mapping_lib
 from awopt_agent.demos import schema, sources, validator
 
-__all__ = ['read_episodes', 'read_stored']
+__all__ = ['Outcome', 'read_both', 'read_episodes', 'read_stored']
+
+# Our episode, or why there is none.
+Outcome = structs.Episode | schema.BadEpisodeError
 
 # In steps; only a bound for one allocation.
 _LONGEST_EPISODE = 1 << 16
@@ -65,6 +68,39 @@ def read_stored(
   builder = sources.open_set(source)
   sources.check_split(builder, source, split)
   return _generate(builder, source, split)
+
+
+def read_both(
+  source: str,
+  split: str = 'train',
+  *,
+  mapping: mapping_lib.EpisodeMapper,
+) -> Iterator[tuple[schema.StoredEpisode, Outcome]]:
+  """Reads episodes as they are stored, each beside what it means here.
+
+  Args:
+    source: See `read_episodes`.
+    split: Likewise.
+    mapping: What the fields mean.
+
+  Returns:
+    An iterator over stored episodes, and ours or why there is none.
+
+  Raises:
+    FileNotFoundError, ValueError: See `read_episodes`.
+  """
+  stored = read_stored(source, split)
+  return (
+    (episode, _map(mapping, episode, index))
+    for index, episode in enumerate(stored)
+  )
+
+
+def _map(mapping, episode: schema.StoredEpisode, index: int) -> Outcome:
+  try:
+    return mapping(episode, index)
+  except schema.BadEpisodeError as error:
+    return error
 
 
 def _interpret(stored, mapper, specs, on_refused) -> Iterator[structs.Episode]:

@@ -62,12 +62,13 @@ def write_episodes(
   """
   features = episode_features(time_step_spec, action_spec)
   checked = _check_each(episodes, time_step_spec, action_spec)
-  examples = (features.serialize_example(make_example(e)) for e in checked)
+  examples = (
+    (split, features.serialize_example(make_example(e))) for e in checked
+  )
   return write_serialized(
     examples,
     folder,
     features=features,
-    split=split,
     version=version,
     description=description,
   )
@@ -107,31 +108,28 @@ def write_stored(
   features = stored_features(first)
   examples = map(_stored_example, itertools.chain([first], remaining))
   return write_serialized(
-    _checked_examples(examples, features),
+    ((split, example) for example in _checked_examples(examples, features)),
     folder,
     features=features,
-    split=split,
     version=version,
     description=description,
   )
 
 
 def write_serialized(
-  examples: Iterable[bytes],
+  examples: Iterable[tuple[str, bytes]],
   folder: str,
   *,
   features: tfds.features.FeaturesDict,
-  split: str = 'train',
   version: str = '1.0.0',
   description: str = '',
 ) -> str:
   """Writes episodes as `features` serialize them; whole, or not at all.
 
   Args:
-    examples: At least one.
+    examples: At least one, each with the name of its split.
     folder: See `write_episodes`, as for the rest.
     features: TFDS features of an episode.
-    split: Name of the split.
     version: Three numbers with dots.
     description: One paragraph for the set's metadata.
 
@@ -157,7 +155,7 @@ def write_serialized(
       features=features,
       description=description,
     )
-    for example in examples:
+    for split, example in examples:
       writing.add(split, example)
     writing.publish()
     if not writing.published:

@@ -8,7 +8,7 @@ from awopt_agent.train import command_line, demos_flags
 
 # Imports wait for good flags: TensorFlow alone takes seconds.
 def _configure(flags) -> None:
-  """Binds what decides about environments, such as ImageSensor.pixels."""
+  """Binds what decides about environments and the fields of a set."""
   from awopt_agent.train import (
     config,
     loop,  # noqa: F401  A task's gin file binds TrainConfig, too.
@@ -32,16 +32,32 @@ def _play(flags) -> str:
 
 
 def _inspect(flags) -> str:
-  from awopt_agent.demos import reader, statistics
+  from awopt_agent.train import inspecting
 
-  episodes = reader.read_episodes(flags.source, flags.split)
-  return statistics.describe(statistics.summarize(episodes))
+  _configure(flags)
+  return inspecting.inspect(flags)
+
+
+def _validate(flags) -> str:
+  from awopt_agent.train import inspecting
+
+  _configure(flags)
+  text, spoils_training = inspecting.validate(flags)
+  if spoils_training:
+    print(text)
+    sys.exit(1)
+  return text
 
 
 def main() -> None:
   """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage)."""
   flags = demos_flags.parse(sys.argv[1:])
-  verbs = {'record': _record, 'play': _play, 'inspect': _inspect}
+  verbs = {
+    'record': _record,
+    'play': _play,
+    'inspect': _inspect,
+    'validate': _validate,
+  }
   with command_line.one_line_errors('awopt-demos'):
     print(verbs[flags.verb](flags))
 

@@ -24,15 +24,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
   _add_play_flags(play)
   for verb in (record, play):
     _add_environment_flags(verb)
-  inspect = verbs.add_parser('inspect', help='print what is in a set')
-  inspect.add_argument('source', help='folder, or name of a TFDS set')
-  inspect.add_argument('--split', default='train', help='such as train[:6]')
+  _add_reading_verbs(verbs)
   flags = parser.parse_args(arguments)
-  if flags.verb == 'inspect':
+  if flags.verb not in ('record', 'play'):
     return flags
   if (flags.episodes is not None and flags.episodes < 1) or flags.seed < 0:
     parser.error('--episodes must be at least 1, and --seed at least 0')
   return flags
+
+
+def _add_reading_verbs(verbs) -> None:
+  inspect = verbs.add_parser('inspect', help='print what is in a set')
+  inspect.add_argument('--split', default='train', help='such as train[:6]')
+  inspect.add_argument('--html', help='write a page with pictures here')
+  validate = verbs.add_parser('validate', help='find what would spoil training')
+  validate.add_argument('--split', action='append', help='default: all')
+  validate.add_argument('--json', help='write the findings here too')
+  for verb in (inspect, validate):
+    verb.add_argument('source', help='folder, or name of a TFDS set')
+    command_line.add_gin_flags(verb)
 
 
 def _add_environment_flags(verb) -> None:

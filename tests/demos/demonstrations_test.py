@@ -67,7 +67,9 @@ def _with_a_bad_one(tmp_path):
   examples = [writer.make_example(episode) for episode in episodes]
   features = writer.episode_features(fakes.TIME_STEP_SPEC, fakes.ACTION_SPEC)
   writer.write_serialized(
-    map(features.serialize_example, examples), folder, features=features
+    (('train', features.serialize_example(one)) for one in examples),
+    folder,
+    features=features,
   )
   return Demonstrations(folder)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from awopt_agent.demos import reader, statistics, writer
+from awopt_agent.demos import mapping, reader, statistics, writer
 from tests.demos import fakes
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -134,7 +134,11 @@ def test_a_real_set_that_does_not_fit_is_refused_by_its_fields():
 def test_own_sets_are_what_their_readme_says(name, episodes):
   text = (ROOT / 'data' / name / 'README.md').read_text()
   found = list(reader.read_episodes(name))
-  assert statistics.describe(statistics.summarize(found)) in text
+  mapper = mapping.EpisodeMapper(mapping.Mapping())
+  summary = statistics.summarize(reader.read_both(name, mapping=mapper))
+  for stored in reader.read_stored(name):
+    summary.count_values(stored)
+  assert str(summary) in text
   assert len(found) == episodes
   assert all(episode.is_terminal for episode in found)
   if name.endswith('_demos'):
