@@ -222,10 +222,12 @@ def _difference(
   one: tfds.core.DatasetBuilder, other: tfds.core.DatasetBuilder
 ) -> str:
   """Returns the first line in which the features of two sets differ."""
-  lines = [repr(builder.info.features).splitlines() for builder in (one, other)]
+  first, second = (
+    repr(builder.info.features).splitlines() for builder in (one, other)
+  )
   changed = (
     line[2:].strip()
-    for line in difflib.ndiff(*lines)
+    for line in difflib.ndiff(first, second)
     if line.startswith(('- ', '+ '))
   )
   return next(changed, '')

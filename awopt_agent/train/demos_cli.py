@@ -1,4 +1,4 @@
-"""awopt-demos: records demonstrations, says what is in them, and films."""
+"""awopt-demos: records, checks, edits and films demonstrations."""
 
 import sys
 
@@ -49,6 +49,15 @@ def _validate(flags) -> str:
   return text
 
 
+def _rewrite(flags) -> str:
+  from awopt_agent.train import rewriting
+
+  if flags.verb == 'filter':
+    _configure(flags)
+    return rewriting.filter_set(flags)
+  return {'merge': rewriting.merge, 'split': rewriting.split}[flags.verb](flags)
+
+
 def main() -> None:
   """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage)."""
   flags = demos_flags.parse(sys.argv[1:])
@@ -57,6 +66,9 @@ def main() -> None:
     'play': _play,
     'inspect': _inspect,
     'validate': _validate,
+    'filter': _rewrite,
+    'merge': _rewrite,
+    'split': _rewrite,
   }
   with command_line.one_line_errors('awopt-demos'):
     print(verbs[flags.verb](flags))

@@ -1,38 +1,21 @@
-"""A run of `awopt-demos record`: a scripted expert fills a data set."""
+"""A run of `awopt-demos record`: somebody acts, and fills a data set."""
 
 import contextlib
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+import sys
 
 from awopt_agent import envs
-from awopt_agent.demos import recorder, writer
-from awopt_agent.envs import experts
+from awopt_agent.demos import recorder, recording_writer
+from awopt_agent.train import acting
 
-__all__ = ['ENVIRONMENT', 'expert_config', 'given', 'record']
+__all__ = ['record']
 
-# Flags of what `envs.make` takes; those that are not given are its defaults.
-ENVIRONMENT = ('robot', 'world', 'observation')
-
-
-def expert_config(flags) -> experts.ExpertConfig:
-  """Returns what --noise and --bias_m ask for; the rest is the default.
-
-  Raises:
-    ValueError: If one is negative.
-  """
-  return experts.ExpertConfig(**given(flags, ('noise', 'bias_m')))
-
-
-def given(flags, names: Sequence[str]) -> dict[str, Any]:
-  """Returns the flags of these names that the user gave."""
-  values = {name: getattr(flags, name) for name in names}
-  return {name: value for name, value in values.items() if value is not None}
+# More than the attempts of which one is kept: an appended recording must not
+# begin with the episodes of the one before.
+_ATTEMPTS_PER_EPISODE = 1000
 
 
 def record(flags) -> str:
-  """Records the expert of a task.
+  """Records an expert, a policy, or chance.
 
   Args:
     flags: Of `awopt-demos record`.
@@ -43,18 +26,36 @@ def record(flags) -> str:
   Raises:
     ValueError, OSError: With one line for the user.
   """
-  writer.check_target(flags.out)
-  config = expert_config(flags)
-  kind = given(flags, ENVIRONMENT)
-  with contextlib.closing(
-    envs.make(flags.task, seed=flags.seed, **kind)
-  ) as env:
-    expert = experts.make_expert(env, config, np.random.default_rng(flags.seed))
-    recording = recorder.Recorder(env, expert, keep_failures=flags.all)
-    path = writer.write_episodes(
-      recorder.show_progress(recording.record(flags.episodes), flags.episodes),
+  acting.check_flags(flags)
+  before = recording_writer.count_before(flags.out, append=flags.append)
+  make_actor, asked = acting.choose_actor(flags)
+  asked.update(acting.given(flags, acting.ENVIRONMENT))
+  task = flags.task or acting.configured_task()
+  with contextlib.closing(envs.make(task, seed=flags.seed, **asked)) as env:
+    env.set_state(
+      {
+        'seed': flags.seed,
+        'episodes_begun': _ATTEMPTS_PER_EPISODE * before,
+      }
+    )
+    recording = recorder.Recorder(
+      env, make_actor(env, before), keep_failures=flags.all
+    )
+    path = _write(flags, env, recording)
+  return f'{path}: {recording.counts}'
+
+
+def _write(flags, env, recording: recorder.Recorder) -> str:
+  episodes = recording.record(flags.episodes)
+  try:
+    return recording_writer.record_episodes(
+      recorder.show_progress(episodes, flags.episodes),
       flags.out,
       time_step_spec=env.time_step_spec(),
       action_spec=env.action_spec(),
+      append=flags.append,
     )
-  return f'{path}: {recording.counts}'
+  except (KeyboardInterrupt, SystemExit):
+    # What was complete has been written.
+    print(f'{flags.out}: {recording.counts}, then stopped', file=sys.stderr)
+    raise

@@ -1,0 +1,47 @@
+"""Runs of `awopt-demos` that make a new set out of others."""
+
+from awopt_agent.demos import editing, sources
+
+__all__ = ['filter_set', 'merge', 'split']
+
+
+def filter_set(flags) -> str:
+  """Keeps some episodes; see `editing.filter_set`."""
+  selection = editing.Selection(
+    success=flags.success,
+    min_length=flags.min_length,
+    max_length=flags.max_length,
+    index=flags.index,
+    without=flags.without,
+    unique=flags.unique,
+  )
+  path = editing.filter_set(
+    flags.source, flags.out, selection, splits=flags.split
+  )
+  return describe(path)
+
+
+def merge(flags) -> str:
+  """Joins sets; see `editing.merge_sets`."""
+  return describe(editing.merge_sets(flags.source, flags.out))
+
+
+def split(flags) -> str:
+  """Shares episodes out; see `editing.split_set`."""
+  path = editing.split_set(
+    flags.source,
+    flags.out,
+    flags.into,
+    split=flags.split,
+    seed=None if flags.in_order else flags.seed,
+  )
+  return describe(path)
+
+
+def describe(path: str) -> str:
+  """Returns the line that says what is in a new set."""
+  splits = sources.open_set(path).info.splits
+  counts = ', '.join(
+    f'{name} {info.num_examples}' for name, info in splits.items()
+  )
+  return f'{path}: {counts} episodes'
