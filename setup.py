@@ -46,7 +46,7 @@ CORE = [
   'tqdm',
 ]
 # 1.4 needs a typing_extensions that tf-agents does not take.
-GYMNASIUM = ['gymnasium>=1.0,<1.4']
+GYMNASIUM = ['gymnasium>=1.1,<1.4']
 VIDEO = ['imageio[ffmpeg]', 'pillow']
 PLOTS = ['matplotlib']
 DEV = [

@@ -124,14 +124,17 @@ def test_flattened_observations_are_gymnasiums_vector_as_floats():
 
 
 def test_bounds_that_are_not_trusted_are_not_declared():
-  space = spaces.Dict({'x': unit_box(), 'y': spaces.Discrete(2)})
+  # In an ordered dictionary, y comes first.
+  space = spaces.Dict(
+    collections.OrderedDict(y=spaces.Discrete(2), x=unit_box())
+  )
   part = observation(space, trust_bounds=False)
   assert type(part.spec['x']) is array_spec.ArraySpec
   assert part.read({'x': [3.0], 'y': 1})['x'].tolist() == [3]
   part = observation(space, flatten=True, trust_bounds=False)
   most = 3.4028235e38
-  assert part.spec == bounded((3,), np.float32, [-most, 0, 0], [most, 1, 1])
-  assert part.read({'x': [3.0], 'y': 1}).tolist() == [3, 0, 1]
+  assert part.spec == bounded((3,), np.float32, [0, 0, -most], [1, 1, most])
+  assert part.read({'x': [3.0], 'y': 1}).tolist() == [0, 1, 3]
 
 
 @pytest.mark.parametrize(
