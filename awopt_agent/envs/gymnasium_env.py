@@ -284,9 +284,10 @@ def _render_modes(spec: Any) -> list[str]:
 
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
-  """Silences the warning, for each of its ids, that a plugin came twice."""
+  """Silences what it warns of for each id, or each space, of a plugin."""
   with warnings.catch_warnings():
-    warnings.filterwarnings('ignore', message='.*Overriding environment ')
+    for notice in ('Overriding environment', 'Box .* precision lowered'):
+      warnings.filterwarnings('ignore', message=f'.*{notice}')
     yield
 
 

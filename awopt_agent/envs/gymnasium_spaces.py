@@ -164,9 +164,10 @@ class _ObservationReader(_Reader):
 class _ActionReader(_Reader):
   def _read_floats(self, space, place):
     if not (np.abs([space.low, space.high]) < _FINITE).all():
+      # Not ClipAction: the space of that one has no bounds.
       raise ValueError(
         f'{place} must have finite bounds, got {_one_line(space)}; wrap the '
-        'environment in gymnasium.wrappers.RescaleAction or ClipAction.'
+        'environment in gymnasium.wrappers.TransformAction with a bounded Box.'
       )
     return _Floats(space, place, bounded=True)
 
@@ -242,27 +243,35 @@ class _Floats(Part):
     array = _as_array(value, self._space, self._place)
     with np.errstate(over='ignore'):  # It is then infinite, and refused.
       array = np.array(array, np.float32)
+    # Whatever is not finite is not within limits either.
+    is_right = (
+      _is_within(array, *self._limits)
+      if self._limits
+      else np.isfinite(array).all()
+    )
+    if not is_right:
+      self._refuse(array)
+    return array
+
+  def _refuse(self, array: np.ndarray) -> None:
     if not np.isfinite(array).all():
       raise ValueError(
         f'{self._place} holds NaN or infinity: {_one_line(array)}; check its '
         'physics, or clip it in gymnasium.wrappers.TransformObservation.'
       )
-    if self._limits and not _is_within(array, *self._limits):
-      raise ValueError(
-        f'{self._place} must be in [{_one_line(self._limits[0])}, '
-        f'{_one_line(self._limits[1])}], got {_one_line(array)}; widen the '
-        'space, or bind GymnasiumEnv.trust_bounds = False.'
-      )
-    return array
+    low, high = self.spec.minimum, self.spec.maximum
+    raise ValueError(
+      f'{self._place} must be in [{_one_line(low)}, {_one_line(high)}], got '
+      f'{_one_line(array)}; widen the space, or bind '
+      'GymnasiumEnv.trust_bounds = False.'
+    )
 
   def write(self, value):
-    array = _checked(value, self.spec, self._place)
+    array = _checked(value, self.spec, self._place).astype(self._space.dtype)
+    if self._space.dtype.itemsize <= 4:
+      return array
     # In float32 a bound may lie one rounding beyond the space's own.
-    return np.clip(
-      array.astype(np.float32).astype(self._space.dtype),
-      self._space.low,
-      self._space.high,
-    )
+    return np.clip(array, self._space.low, self._space.high)
 
 
 class _Integers(Part):

@@ -384,16 +384,43 @@ def test_spaces_that_do_not_fit_leave_nothing_open(monkeypatch):
   assert closed == [1]
 
 
-def test_plugins_that_register_twice_are_silent(tmp_path, monkeypatch):
-  (tmp_path / 'awopt_twice.py').write_text(
-    'import gymnasium\n'
-    "gymnasium.register('awopt_test/Twice-v0', "
-    "'tests.envs.gymnasium_fakes:ScriptedEnv')\n" * 2
-  )
+_TWICE = """
+import gymnasium
+import numpy as np
+from tests.envs.gymnasium_fakes import ScriptedEnv
+
+class Rough(ScriptedEnv):
+  def __init__(self, **kwargs):
+    ends = np.array([-1.0]), np.array([1.0])
+    super().__init__(gymnasium.spaces.Box(*ends, dtype=np.float32), **kwargs)
+
+for _ in range(2):
+  gymnasium.register('awopt_test/Twice-v0', Rough)
+"""
+
+
+def test_what_a_plugin_is_warned_of_is_no_concern_of_a_user(
+  tmp_path, monkeypatch
+):
+  (tmp_path / 'awopt_twice.py').write_text(_TWICE)
   monkeypatch.syspath_prepend(tmp_path)
   with warnings.catch_warnings():
     warnings.simplefilter('error')
     play(envs.make('awopt_twice:awopt_test/Twice-v0'))
+
+
+def test_flattening_warns_of_nothing():
+  space = spaces.Dict(
+    {'x': fakes.unit_box(), 'y': fakes.unit_box(1, np.float64)}
+  )
+  with warnings.catch_warnings():
+    warnings.simplefilter('error')
+    for trust in (True, False):
+      env = scripted(
+        observation_space=space,
+        settings={'observation': 'flatten', 'trust_bounds': trust},
+      )
+      assert env.reset().observation.shape == (2,)
 
 
 def test_checks_of_gymnasium_are_there_for_who_wants_them():
