@@ -45,6 +45,8 @@ CORE = [
   'tf-agents==0.19.0',
   'tqdm',
 ]
+# 1.4 needs a typing_extensions that tf-agents does not take.
+GYMNASIUM = ['gymnasium>=1.1,<1.4']
 VIDEO = ['imageio[ffmpeg]', 'pillow']
 PLOTS = ['matplotlib']
 DEV = [
@@ -103,7 +105,8 @@ setuptools.setup(
   cmdclass={'build_py': BuildPy},
   install_requires=CORE,
   extras_require={
-    'dev': DEV + VIDEO + PLOTS,
+    'dev': DEV + GYMNASIUM + VIDEO + PLOTS,
+    'gymnasium': GYMNASIUM,
     'plots': PLOTS,
     'video': VIDEO,
   },

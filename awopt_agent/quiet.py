@@ -23,6 +23,9 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 os.environ.setdefault('GRPC_VERBOSITY', 'ERROR')
 # A greeting, on the way in through TF-Agents and Gym.
 os.environ.setdefault('PYGAME_HIDE_SUPPORT_PROMPT', '1')
+# Pygame, which renders for Gymnasium, starts the sound too, and ALSA prints a
+# wall on machines without a sound card.
+os.environ.setdefault('SDL_AUDIODRIVER', 'dummy')
 
 
 def _clear_gym_notices() -> None:

@@ -32,6 +32,7 @@ ORDER = (
 OWNERS = {
   'reverb': {'experience', 'train'},
   'pybullet': {'envs'},
+  'gymnasium': {'envs'},
   'tensorflow_datasets': {'demos'},
   'rlds': {'demos'},
 }
@@ -114,6 +115,17 @@ def test_imports_without_pybullet_and_reverb():
   blocked = 'import sys; sys.modules.update(pybullet=None, reverb=None)'
   subprocess.run(
     [sys.executable, '-c', f'{blocked}; import awopt_agent'],
+    cwd=ROOT,
+    check=True,
+  )
+
+
+def test_environments_import_without_gymnasium():
+  blocked = 'import sys; sys.modules.update(gymnasium=None)'
+  # Gin knows its names all the same: a gin file may hold them.
+  known = "import gin; gin.bind_parameter('GymnasiumEnv.observation', 'keep')"
+  subprocess.run(
+    [sys.executable, '-c', f'{blocked}; import awopt_agent.envs; {known}'],
     cwd=ROOT,
     check=True,
   )

@@ -12,6 +12,10 @@ from awopt_agent import envs
 environment = envs.make('green_bowl')
 environment.reset()
 environment.close()
+environment = envs.make('CartPole-v1')
+environment.reset()
+environment.render()
+environment.close()
 print('done')
 """
 
