@@ -33,6 +33,8 @@ MakeActor = Callable[[Any, int], recorder.Expert]
 # Flags of what `envs.make` takes; those that are not given are its defaults.
 ENVIRONMENT = ('robot', 'world', 'observation')
 
+# The part of a grasp's action that ends the episode.
+_END = 'terminate'
 _DEFAULT_TASK = 'green_bowl'
 # Flags that the others, and not the expert, have no use for.
 _EXPERTS = ('noise', 'bias_m')
@@ -44,7 +46,7 @@ _IDLE = {
 
 
 class RandomActor:
-  """Acts by chance, and never ends an episode itself.
+  """Acts by chance, and never ends a grasp itself.
 
   A fair coin for `terminate` would end most of them within two steps.
   """
@@ -60,7 +62,9 @@ class RandomActor:
   def action(self, observation: Any) -> Any:
     del observation  # It does not look.
     action = array_spec.sample_spec_nest(self._spec, self._rng)
-    return {**action, 'terminate': np.int32(0)}
+    if isinstance(action, dict) and _END in action:
+      return {**action, _END: np.int32(0)}
+    return action
 
 
 class PolicyActor:
@@ -81,13 +85,18 @@ class PolicyActor:
     self.q = None
 
   def action(self, observation: Any) -> Any:
-    # A person may look at more than the policy does.
-    needed = {part.name for part in self._predictor.observation_spec}
-    seen = {name: observation[name] for name in needed & set(observation)}
+    seen = self._needed(observation)
     action = self._predictor.predict(seen)
     if self._predictor.has_q_value:
       self.q = float(self._predictor.q_value(seen, action))
     return action
+
+  def _needed(self, observation: Any) -> Any:
+    # A person may look at more than the policy does.
+    if not isinstance(observation, dict):
+      return observation
+    needed = {part.path[0] for part in self._predictor.observation_spec}
+    return {name: observation[name] for name in needed & set(observation)}
 
 
 def check_flags(flags) -> None:
@@ -127,22 +136,28 @@ def choose_actor(flags) -> tuple[MakeActor, dict[str, Any]]:
     ValueError, OSError: With one line for the user.
   """
   if flags.policy:
-    predictor = predictor_lib.Predictor(flags.policy, policy=flags.policy_kind)
-    _configure_as(predictor)
-    actor = PolicyActor(predictor)
-    observed = _observed_by(predictor)
-    if flags.observation not in (None, observed, 'both'):
-      raise ValueError(
-        f'the policy in {flags.policy} observes {observed!r}, not '
-        f"{flags.observation!r}; leave --observation out, or pass 'both'."
-      )
-    return lambda env, before: actor, {'observation': observed}
+    return _choose_policy(flags)
   if flags.random:
     return (
       lambda env, before: RandomActor(env.action_spec(), flags.seed + before)
     ), {}
   config = expert_config(flags)
   return functools.partial(_make_expert, config, flags.seed), {}
+
+
+def _choose_policy(flags) -> tuple[MakeActor, dict[str, Any]]:
+  predictor = predictor_lib.Predictor(flags.policy, policy=flags.policy_kind)
+  _configure_as(predictor)
+  actor = PolicyActor(predictor)
+  if configured_task() not in envs.TASKS:
+    return lambda env, before: actor, {}
+  observed = _observed_by(predictor)
+  if flags.observation not in (None, observed, 'both'):
+    raise ValueError(
+      f'the policy in {flags.policy} observes {observed!r}, not '
+      f"{flags.observation!r}; leave --observation out, or pass 'both'."
+    )
+  return lambda env, before: actor, {'observation': observed}
 
 
 def _make_expert(config, seed: int, env, before: int) -> recorder.Expert:

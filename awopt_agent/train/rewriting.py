@@ -41,7 +41,8 @@ def split(flags) -> str:
 def describe(path: str) -> str:
   """Returns the line that says what is in a new set."""
   splits = sources.open_set(path).info.splits
+  largest_first = sorted(splits.items(), key=lambda item: -item[1].num_examples)
   counts = ', '.join(
-    f'{name} {info.num_examples}' for name, info in splits.items()
+    f'{name} {info.num_examples}' for name, info in largest_first
   )
   return f'{path}: {counts} episodes'

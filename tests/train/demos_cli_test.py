@@ -78,6 +78,32 @@ def test_inspects_what_it_recorded(run, tmp_path):
   assert 'action/world_vector         [3]           float32' in out
 
 
+def test_sets_are_edited_into_new_ones(run, tmp_path):
+  a, b, c, d = (str(tmp_path / f'{name}_demos') for name in 'abcd')
+  _record(run, a)
+  code, out, err = run('merge', a, a, '--out', b)
+  assert (code, err, out) == (0, '', f'{b}/1.0.0: train 6 episodes\n')
+  code, out, _ = run('filter', b, '--out', c, '--unique', '--without', '0-1')
+  assert (code, out) == (0, f'{c}/1.0.0: train 3 episodes\n')
+  code, out, _ = run('split', c, '--out', d, '--into', 'train=2,val=1')
+  assert (code, out) == (0, f'{d}/1.0.0: train 2, val 1 episodes\n')
+
+
+def test_validate_ends_with_1_where_training_would_be_spoilt(run, tmp_path):
+  a, b = (str(tmp_path / f'{name}_demos') for name in 'ab')
+  _record(run, a)
+  code, out, err = run('validate', a)
+  assert (code, err) == (0, '')
+  assert out.endswith(f'{a}: fit\n')
+  run('merge', a, a, '--out', b)
+  code, out, err = run(
+    'validate', b, '--gin_bindings', 'Mapping.success_threshold = 2.0'
+  )
+  assert (code, err) == (1, '')
+  assert 'no episode succeeds' in out
+  assert 'is in the split twice' in out
+
+
 def test_plays_what_it_recorded_and_the_same_episode_live(run, tmp_path):
   pytest.importorskip('imageio')
   folder, path = tmp_path / 'some_demos', str(tmp_path / 'new' / 'a.gif')
@@ -102,8 +128,8 @@ def test_the_seed_decides_every_byte(run, tmp_path):
   for name, seed in (('a', '5'), ('b', '5'), ('c', '6')):
     folder = tmp_path / name / 'same_demos'
     _record(run, folder, '--seed', seed)
-    (file,) = (folder / '1.0.0').glob('*.tfrecord*')
-    contents.append(file.read_bytes())
+    files = sorted((folder / '1.0.0').glob('*.tfrecord*'))
+    contents.append([file.read_bytes() for file in files])
   assert contents[0] == contents[1]
   assert contents[0] != contents[2]
 
@@ -149,6 +175,14 @@ def test_what_cannot_be_done_is_one_line(run, tmp_path, arguments, named):
     ['record', '--out', 'x', '--seed', '-1'],
     ['record', '--out', 'x', '--keep', 'x'],
     ['play'],
+    ['validate'],
+    ['filter', 'x'],
+    ['filter', 'x', '--out', 'y', '--successes', '--failures'],
+    ['filter', 'x', '--out', 'y', '--index', 'a-b'],
+    ['merge', '--out', 'y'],
+    ['split', 'x', '--out', 'y'],
+    ['split', 'x', '--out', 'y', '--into', 'train'],
+    ['split', 'x', '--out', 'y', '--into', 'train=0,val=1'],
     ['play', '--out', 'x.gif', '--episodes', '0'],
     ['play', '--out', 'x.gif', '--random', '--demos', 'x'],
   ],
@@ -168,7 +202,10 @@ def test_never_overwrites(run, tmp_path):
   assert '1.0.0 exists' in err
 
 
-def test_a_killed_recording_leaves_nothing_and_is_quiet(tmp_path):
+@pytest.mark.parametrize(
+  'number, code', [(signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_a_stopped_recording_leaves_complete_episodes(tmp_path, number, code):
   folder = tmp_path / 'sets' / 'some_demos'
   command = [sys.executable, '-m', 'awopt_agent.train.demos_cli', 'record']
   process = subprocess.Popen(
@@ -178,13 +215,20 @@ def test_a_killed_recording_leaves_nothing_and_is_quiet(tmp_path):
     env={'HOME': str(tmp_path / 'home'), 'PATH': os.environ['PATH']},
     text=True,
   )
-  while not folder.exists() and process.poll() is None:
-    time.sleep(0.1)
-  process.terminate()
+  # Two files are published, and more is under way.
+  while process.poll() is None and len([*folder.glob('1.0.0/*tfrec*')]) < 3:
+    time.sleep(0.05)
+  process.send_signal(number)
   out, err = process.communicate(timeout=60)
-  assert process.returncode == 143
-  assert (out, err) == ('', '')
-  assert not folder.parent.exists()
+  assert process.returncode == code
+  episodes = list(reader.read_episodes(str(folder)))
+  assert len(episodes) >= 2
+  assert all(episode.success for episode in episodes)
+  if number == signal.SIGTERM:
+    assert out == ''
+    (line,) = err.splitlines()
+    assert line.startswith(f'{folder}: kept {len(episodes)} of ')
+    assert line.endswith(', then stopped')
 
 
 def test_own_demonstrations_fit_the_task_still():

@@ -5,11 +5,7 @@ from awopt_agent.train import demos_flags
 
 def test_each_verb_has_its_flags():
   record = demos_flags.parse(['record', '--out', 'a'])
-  assert (record.verb, record.task, record.episodes) == (
-    'record',
-    'green_bowl',
-    120,
-  )
+  assert (record.verb, record.task, record.episodes) == ('record', None, 120)
   play = demos_flags.parse(['play', '--out', 'a.gif', '--task', 'x'])
   assert (play.task, play.policy, play.random) == (['x'], None, False)
   assert demos_flags.parse(['inspect', 'a']).split == 'train'

@@ -8,7 +8,7 @@ import pytest
 
 from awopt_agent import envs
 from awopt_agent.serving import export, predictor
-from awopt_agent.train import captions, films, playing
+from awopt_agent.train import acting, captions, films, playing
 from tests.train import fakes
 
 imageio = pytest.importorskip('imageio.v2')
@@ -138,22 +138,8 @@ def test_a_policy_that_reads_poses_can_be_filmed_with_pictures(play, policies):
   assert pictures[0].shape[1] == captions.WIDTH + 240
 
 
-@pytest.mark.parametrize('kind', ['actor', 'cem'])
-def test_a_policy_values_its_last_action(policies, kind):
-  loaded = predictor.Predictor(policies, policy=kind)
-  actor = playing.PolicyActor(loaded)
-  with contextlib.closing(envs.make('green_bowl', observation='both')) as env:
-    observation = env.reset().observation
-  assert actor.q is None
-  action = actor.action(observation)
-  seen = {part.name: observation[part.name] for part in loaded.observation_spec}
-  assert actor.q == loaded.q_value(seen, action)
-  actor.reset()
-  assert actor.q is None
-
-
 def test_a_policys_frames_show_its_values(policies):
-  actor = playing.PolicyActor(predictor.Predictor(policies, policy='actor'))
+  actor = acting.PolicyActor(predictor.Predictor(policies, policy='actor'))
   with contextlib.closing(envs.make('green_bowl')) as env:
     *before, last = films.play(env, actor, 'bowl', 1).frames
   values = [frame.q for frame in before]
@@ -171,7 +157,7 @@ def test_an_older_policys_frames_show_no_values(tmp_path):
     headline=agent.headline,
   )
   folder = export.export(older, str(tmp_path / 'older'), train_step=1)
-  actor = playing.PolicyActor(predictor.Predictor(folder, policy='actor'))
+  actor = acting.PolicyActor(predictor.Predictor(folder, policy='actor'))
   with contextlib.closing(envs.make('green_bowl')) as env:
     film = films.play(env, actor, 'bowl', 1)
   assert {frame.q for frame in film.frames} == {None}
@@ -229,15 +215,3 @@ def test_a_policy_without_the_kind_or_the_observation_is_refused(
     play('a.gif', policy=policies, policy_kind='best')
   with pytest.raises(ValueError, match="observes 'state', not 'image'"):
     play('a.gif', policy=policies, observation='image')
-
-
-def test_chance_never_terminates_and_has_a_seed():
-  env = envs.make('green_bowl')
-  actions = [
-    [actor.action(None) for _ in range(20)]
-    for actor in (playing.RandomActor(env.action_spec(), 1) for _ in range(2))
-  ]
-  env.close()
-  assert {int(action['terminate']) for action in actions[0]} == {0}
-  assert {int(action['gripper']) for action in actions[0]} == {0, 1}
-  np.testing.assert_equal(actions[0], actions[1])
