@@ -1,7 +1,10 @@
 """Writes episodes as they come, so that a stop loses none that is complete."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -48,7 +51,7 @@ def record_episodes(
   """Writes episodes while they are made.
 
   After an exception of their maker, such as an interrupt, the set holds every
-  episode that was made; after a kill, all but the last few.
+  episode that came; after a kill, all but the last few.
 
   Args:
     episodes: Taken one at a time.
@@ -95,13 +98,39 @@ def _go_on(writing, episodes, specs, split: str) -> None:
   try:
     for index, episode in enumerate(episodes, start=writing.published):
       validator.check_matches(episode, **specs, index=index)
-      example = writing.features.serialize_example(writer.make_example(episode))
-      writing.add(split, example)
-      if writing.pending >= min(_MOST_PENDING, writing.published):
-        writing.publish()
+      with _uninterrupted():
+        _add(writing, split, episode)
   finally:
     if writing.pending:
-      writing.publish()
+      with _uninterrupted():
+        writing.publish()
+
+
+def _add(writing, split: str, episode: structs.Episode) -> None:
+  example = writing.features.serialize_example(writer.make_example(episode))
+  writing.add(split, example)
+  if writing.pending >= min(_MOST_PENDING, writing.published):
+    writing.publish()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+  """Lets a signal wait, that would come between a file and its count."""
+  if threading.current_thread() is not threading.main_thread():
+    yield  # Python handles signals in the main thread alone.
+    return
+  waiting: list[int] = []
+  handlers = {
+    number: signal.signal(number, lambda which, _: waiting.append(which))
+    for number in (signal.SIGINT, signal.SIGTERM)
+  }
+  try:
+    yield
+  finally:
+    for number, handler in handlers.items():
+      signal.signal(number, handler)
+    for number in waiting:
+      signal.raise_signal(number)
 
 
 def _open(target: str, folder: str, version: str) -> set_writer.SetWriter:

@@ -1,6 +1,7 @@
 """A run of `awopt-demos record`: somebody acts, and fills a data set."""
 
 import contextlib
+import os
 import sys
 
 from awopt_agent import envs
@@ -57,5 +58,7 @@ def _write(flags, env, recording: recorder.Recorder) -> str:
     )
   except (KeyboardInterrupt, SystemExit):
     # What was complete has been written.
-    print(f'{flags.out}: {recording.counts}, then stopped', file=sys.stderr)
+    if os.path.isdir(flags.out):
+      count = recording_writer.count_before(flags.out, append=True)
+      print(f'{flags.out}: stopped, holds {count} episodes', file=sys.stderr)
     raise

@@ -1,10 +1,11 @@
 import itertools
 import os
+import signal
 
 import pytest
 from tf_agents.specs import array_spec
 
-from awopt_agent.demos import reader, recording_writer
+from awopt_agent.demos import reader, recording_writer, set_writer
 from tests.demos import fakes
 
 
@@ -96,3 +97,17 @@ def test_a_folder_without_a_set_is_not_appended_to(tmp_path):
   os.makedirs(tmp_path / 'set' / '1.0.0')
   with pytest.raises(ValueError, match='no data set to append to'):
     recording_writer.count_before(str(tmp_path / 'set'), append=True)
+
+
+def test_a_signal_waits_until_an_episode_is_whole(tmp_path, monkeypatch):
+  _record(tmp_path / 'set', _episodes(1))
+  real = set_writer.SetWriter.add
+
+  def interrupted(self, *args):
+    signal.raise_signal(signal.SIGINT)
+    real(self, *args)
+
+  monkeypatch.setattr(set_writer.SetWriter, 'add', interrupted)
+  with pytest.raises(KeyboardInterrupt):
+    _record(tmp_path / 'set', _episodes(2, 3), append=True)
+  assert _lengths(tmp_path / 'set') == [1, 2]
