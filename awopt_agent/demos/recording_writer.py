@@ -120,7 +120,7 @@ def _uninterrupted() -> Iterator[None]:
     yield  # Python handles signals in the main thread alone.
     return
   waiting: list[int] = []
-  handlers = {
+  handlers: dict[int, Any] = {
     number: signal.signal(number, lambda which, _: waiting.append(which))
     for number in (signal.SIGINT, signal.SIGTERM)
   }

@@ -29,6 +29,9 @@ _CHUNK_STEPS = 16
 # Of large columns, such as images, each drawn item unpacks every step of its
 # chunks: fewer steps save a third of the time.
 _LARGE_CHUNK_STEPS = 2
+# Items of a long episode that wait to be sent; more grow without end.
+_MOST_PENDING = 2 * _CHUNK_STEPS
+_WRITE_LIMIT_MS = 60_000
 
 
 @gin.configurable
@@ -144,8 +147,10 @@ class EpisodeWriter:
       )
       if row + 1 >= self._steps_per_item:
         self._create_item(table, priority)
+      if row % _CHUNK_STEPS == 0:
+        self._writer.flush(_MOST_PENDING, timeout_ms=_WRITE_LIMIT_MS)
     # Nothing of an episode waits in a buffer, which would grow without end.
-    self._writer.end_episode(timeout_ms=60_000)
+    self._writer.end_episode(timeout_ms=_WRITE_LIMIT_MS)
     self.episodes += 1
     self.successes += success
     self.transitions += length
@@ -160,5 +165,5 @@ class EpisodeWriter:
 
   def close(self) -> None:
     """Delivers what is left and ends the stream."""
-    self._writer.flush(timeout_ms=60_000)
+    self._writer.flush(timeout_ms=_WRITE_LIMIT_MS)
     self._writer.close()

@@ -20,7 +20,7 @@ from awopt_agent import agent as agent_lib
 from awopt_agent import envs
 from awopt_agent.train import config as config_lib
 from awopt_agent.train import loop
-from tests.benchmarks import environments, learning, searching
+from tests.benchmarks import environments, learning, reading, searching
 
 _REPEATS = 5
 _OUT = 'bench.jsonl'
@@ -77,6 +77,7 @@ def main() -> None:
       environments.measure(),
       searching.measure(),
       learning.measure(),
+      reading.measure(),
       _policies(agent),
       _learner(agent, batch_size),
     ):

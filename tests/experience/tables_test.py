@@ -141,3 +141,11 @@ def test_practice_evicts_no_demonstration_even_from_a_full_table(start):
 def test_a_table_without_room_is_refused(name):
   with pytest.raises(ValueError, match=name):
     tables.ReplayConfig(**{name: 0})
+
+
+def test_a_long_episode_waits_in_no_buffer(start, capfd):
+  """Reverb warns of many pending items, as they would grow without end."""
+  client, write = start()
+  write(fakes.make_episode(1000, success=True))
+  assert sizes(client) == (1000, 0)
+  assert 'pending items' not in capfd.readouterr().err
