@@ -4,7 +4,9 @@ In all of a set's episodes row t holds o_t, a_t and the reward for a_t. The
 formats of others hold T actions, and T or T + 1 observations:
 
 - Where the observation behind the last action is known, it becomes a last row
-  of its own, so that no transition is lost. Action and reward in it are 0.
+  of its own, so that no transition is lost. Action and reward in it are 0;
+  further fields stand in it as in the row before, so that whoever asks for a
+  field at the end, such as `next.success`, still finds it there.
 - Where it is not, but the episode ended in a terminal state, the last
   observation is repeated in that row: nothing reads what follows a discount of
   0, while the last reward, often the only one, is kept.
@@ -86,7 +88,7 @@ def build_episode(
         'another purpose; rename it.'
       )
     steps[name] = tree.map_structure(
-      lambda leaf: _pad(leaf, count + extra_rows - len(leaf)), nest
+      lambda leaf: _repeat(leaf, count + extra_rows - len(leaf)), nest
     )
   return schema.StoredEpisode(
     tree.map_structure(_as_stored, steps),
@@ -168,17 +170,13 @@ def _as_reward(reward: Any) -> np.ndarray:
 
 
 def _pad(nest: Any, count: int) -> Any:
-  if not count:
-    return nest
   return tree.map_structure(
-    lambda leaf: np.concatenate([leaf, _blank(leaf[-1:])]), nest
+    lambda leaf: np.concatenate([leaf, np.zeros_like(leaf[:count])]), nest
   )
 
 
-def _blank(row: np.ndarray) -> np.ndarray:
-  if row.dtype.kind == 'O':
-    return np.full(row.shape, type(row.flat[0])(), object)
-  return np.zeros_like(row)
+def _repeat(leaf: np.ndarray, count: int) -> np.ndarray:
+  return np.concatenate([leaf, leaf[-1:]]) if count else leaf
 
 
 def _flags(count: int, extra_rows: int, is_terminal: bool) -> dict[str, Any]:

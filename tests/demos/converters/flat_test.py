@@ -108,7 +108,7 @@ def test_nests_and_further_arrays_are_kept(save):
   )
   episode = next(flat.read(path))
   assert episode.steps['observation']['b']['c'].tolist() == [0, 1, 2, 2]
-  assert episode.steps['infos']['goal'].tolist() == [0, 3, 6, 0]
+  assert episode.steps['infos']['goal'].tolist() == [0, 3, 6, 6]
   assert episode.metadata['seed'] == 4
 
 

@@ -132,9 +132,9 @@ def test_columns_become_rows_of_their_episodes(save):
   assert steps['action'].tolist() == [[0], [10], [20], [0]]
   assert steps['reward'].tolist() == [0, 0, 1, 0]
   assert steps['discount'].tolist() == [1, 1, 0, 0]
-  assert steps['index'].tolist() == [100, 101, 102, 0]
-  assert steps['next.done'].tolist() == [False, False, True, False]
-  assert steps['task'].tolist() == ['lift', 'lift', 'lift', '']
+  assert steps['index'].tolist() == [100, 101, 102, 102]
+  assert steps['next.done'].tolist() == [False, False, True, True]
+  assert steps['task'].tolist() == ['lift'] * 4
   assert first.metadata == {'episode_index': 0}
   # No success: nothing is known behind its last row.
   assert second.steps['observation']['state'].tolist() == [[0, 0.5], [1, 1.5]]
@@ -183,10 +183,12 @@ def test_a_set_without_rewards_can_be_mapped_by_success(save, tmp_path):
   stored = list(reader.read_stored(folder))
   assert 'reward' not in stored[0].steps
   assert stored[0].steps['task'][0] == b'lift'
-  episodes = reader.read_episodes(
-    folder, mapping=mapping.Mapping(reward='success', success='next.success')
-  )
-  assert [episode.success for episode in episodes] == [True, False]
+  for when in ('ever', 'end'):
+    meaning = mapping.Mapping(
+      reward='success', success='next.success', success_when=when
+    )
+    episodes = reader.read_episodes(folder, mapping=meaning)
+    assert [episode.success for episode in episodes] == [True, False]
 
 
 def test_episodes_that_several_batches_hold_are_joined(save, monkeypatch):

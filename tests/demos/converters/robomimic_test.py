@@ -56,7 +56,7 @@ def test_the_last_of_next_obs_becomes_the_last_row(tmp_path):
   assert steps['reward'].tolist() == [0, 0, 1, 0]
   assert steps['discount'].tolist() == [1, 1, 0, 0]
   assert steps['is_terminal'].tolist() == [False, False, False, True]
-  assert steps['dones'].tolist() == [0, 0, 1, 0]
+  assert steps['dones'].tolist() == [0, 0, 1, 1]
 
 
 def test_without_next_obs_a_terminal_end_keeps_its_reward(tmp_path):
@@ -133,7 +133,7 @@ def test_further_fields_go_to_steps_or_to_the_episode(tmp_path):
     'initial_state/pose': np.ones((1, 7)),
   }
   (episode,) = robomimic.read(save(tmp_path, demo('demo_0', **parts)))
-  assert episode.steps['datagen_info']['grasped'].tolist() == [0, 1, 1, 0]
+  assert episode.steps['datagen_info']['grasped'].tolist() == [0, 1, 1, 1]
   assert episode.metadata['initial_state']['pose'].shape == (1, 7)
 
 

@@ -68,15 +68,15 @@ def test_without_rewards_the_field_is_left_out():
   assert 'reward' not in build(reward=None).steps
 
 
-def test_extras_and_text_are_padded_to_the_last_row():
+def test_further_fields_stand_in_the_last_row_as_before():
   extras = {
     'done': np.array([False, False, True]),
     'note': np.array(['a', 'b', 'c'], object),
     'infos': {'energy': np.array([1, 2, 3, 4])},
   }
   steps = build(is_terminal=True, extras=extras).steps
-  assert steps['done'].tolist() == [False, False, True, False]
-  assert steps['note'].tolist() == ['a', 'b', 'c', '']
+  assert steps['done'].tolist() == [False, False, True, True]
+  assert steps['note'].tolist() == ['a', 'b', 'c', 'c']
   assert steps['infos']['energy'].tolist() == [1, 2, 3, 4]
 
 
