@@ -1,6 +1,5 @@
 """The one door to the formats of others."""
 
-import contextlib
 import inspect
 import os
 import zipfile
@@ -77,12 +76,17 @@ def find_format(source: str) -> str:
 
   Raises:
     ValueError: If none fits.
+    OSError: If it cannot be read.
   """
+  failures = []
   for name, module in _MODULES.items():
-    # What cannot be read is not of that format, as far as one can see.
-    with contextlib.suppress(OSError, ValueError):
+    try:
       if module.fits(source):
         return name
+    except (OSError, ValueError) as error:
+      failures.append(error)
+  if failures:
+    raise failures[0]
   raise ValueError(
     f'{source} looks like none of the formats: '
     + '; '.join(f'{name} ({m.LOOKS_LIKE})' for name, m in _MODULES.items())

@@ -101,9 +101,10 @@ def test_a_file_cut_off_is_named_in_one_line(tmp_path):
   path = fakes.write_hdf5(tmp_path / 'a.hdf5', data)
   whole = (tmp_path / 'a.hdf5').read_bytes()
   (tmp_path / 'a.hdf5').write_bytes(whole[:-20_000])
-  with pytest.raises(OSError, match=f'{path} cannot be read') as raised:
-    list(converters.read(path, 'numpy'))
-  assert len(str(raised.value).splitlines()) == 1
+  for name in ('numpy', None):
+    with pytest.raises(OSError, match=f'{path} cannot be read') as raised:
+      list(converters.read(path, name))
+    assert len(str(raised.value).splitlines()) == 1
 
 
 def test_an_archive_broken_within_is_named_in_one_line(tmp_path):
