@@ -79,19 +79,22 @@ class _Hdf5Source:
   """The data sets of an HDF5 file; rows are read from where one asks."""
 
   def __init__(self, file: h5py.File):
-    self._file = file
+    # With a data set goes its cache: opened anew for each episode, each chunk
+    # of a compressed file is decompressed again and again.
+    self._open: dict[str, h5py.Dataset] = {}
     self.shapes: dict[str, tuple[int, ...]] = {}
     file.visititems(self._add)
 
   def _add(self, name: str, node: Any) -> None:
     if isinstance(node, h5py.Dataset):
+      self._open[name] = node
       self.shapes[name] = tuple(node.shape or ())
 
   def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
-    return np.asarray(self._file[name][start:stop])
+    return np.asarray(self._open[name][start:stop])
 
   def read_all(self, name: str) -> np.ndarray:
-    return np.asarray(self._file[name][()])
+    return np.asarray(self._open[name][()])
 
 
 class _NpzSource:
