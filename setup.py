@@ -30,6 +30,7 @@ RESOURCES = ('gin', 'data')
 CORE = [
   'dm-reverb~=0.14.0',
   'gin-config>=0.5.0',
+  'h5py>=3.9',
   'numpy<2',
   # 22 and later need NumPy 2, which TensorFlow 2.15 does not take.
   'pyarrow<22',
