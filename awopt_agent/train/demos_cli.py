@@ -54,8 +54,13 @@ def _rewrite(flags) -> str:
 
   if flags.verb == 'filter':
     _configure(flags)
-    return rewriting.filter_set(flags)
-  return {'merge': rewriting.merge, 'split': rewriting.split}[flags.verb](flags)
+  verbs = {
+    'convert': rewriting.convert,
+    'filter': rewriting.filter_set,
+    'merge': rewriting.merge,
+    'split': rewriting.split,
+  }
+  return verbs[flags.verb](flags)
 
 
 def main() -> None:
@@ -66,6 +71,7 @@ def main() -> None:
     'play': _play,
     'inspect': _inspect,
     'validate': _validate,
+    'convert': _rewrite,
     'filter': _rewrite,
     'merge': _rewrite,
     'split': _rewrite,

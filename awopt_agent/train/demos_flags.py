@@ -1,7 +1,9 @@
 """The flags of awopt-demos."""
 
 import argparse
+import ast
 from collections.abc import Sequence
+from typing import Any
 
 from awopt_agent.train import command_line
 
@@ -27,6 +29,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_environment_flags(verb)
   _add_reading_verbs(verbs)
   _add_editing_verbs(verbs)
+  _add_convert_flags(verbs.add_parser('convert', help="read others' formats"))
   flags = parser.parse_args(arguments)
   if flags.verb not in ('record', 'play'):
     return flags
@@ -79,6 +82,32 @@ def _add_editing_verbs(verbs) -> None:
   order.add_argument('--in_order', action='store_true', help='not at random')
   for verb in (choose, merge, share):
     verb.add_argument('--out', required=True, help=_OUT)
+
+
+def _add_convert_flags(convert) -> None:
+  convert.add_argument('source', help='file or folder')
+  convert.add_argument('--format', help='default: found by looking at it')
+  convert.add_argument(
+    '--option',
+    action='append',
+    default=[],
+    type=_option,
+    help='of the format, such as filter_key=train; repeatable',
+  )
+  convert.add_argument('--split', default='train', help='name of the split')
+  convert.add_argument('--strict', action='store_true', help='refuse none')
+  convert.add_argument('--out', required=True, help=_OUT)
+
+
+def _option(text: str) -> tuple[str, Any]:
+  """Reads such as max_steps=200."""
+  name, equals, value = text.partition('=')
+  if not equals:
+    raise ValueError(text)
+  try:
+    return name, ast.literal_eval(value)
+  except (ValueError, SyntaxError):
+    return name, value
 
 
 def _places(text: str) -> list[int]:

@@ -1,8 +1,31 @@
 """Runs of `awopt-demos` that make a new set out of others."""
 
-from awopt_agent.demos import editing, sources
+import sys
 
-__all__ = ['filter_set', 'merge', 'split']
+from awopt_agent.demos import converters, editing, sources, writer
+
+__all__ = ['convert', 'describe', 'filter_set', 'merge', 'split']
+
+
+def convert(flags) -> str:
+  """Writes somebody else's file or folder as RLDS, every value as it is."""
+  writer.check_target(flags.out)
+  refused: list[str] = []
+  episodes = converters.read(
+    flags.source,
+    flags.format,
+    on_refused=None if flags.strict else refused.append,
+    **dict(flags.option),
+  )
+  path = writer.write_stored(
+    episodes,
+    flags.out,
+    split=flags.split,
+    description=f'Converted from {flags.source.rstrip("/").split("/")[-1]}.',
+  )
+  for reason in refused:
+    print(f'refused: {reason}', file=sys.stderr)
+  return describe(path) + (f', {len(refused)} refused' if refused else '')
 
 
 def filter_set(flags) -> str:

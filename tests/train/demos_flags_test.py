@@ -37,3 +37,19 @@ def test_bad_usage_ends_with_two(wrong, capsys):
     demos_flags.parse(wrong)
   assert ended.value.code == 2
   assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_options_of_a_format_are_values_or_words():
+  flags = demos_flags.parse(
+    ['convert', 'a', '--out', 'b', '--option=n=200', '--option', 'key=train']
+  )
+  assert flags.option == [('n', 200), ('key', 'train')]
+
+
+def test_places_and_shares_are_read():
+  chosen = demos_flags.parse(
+    ['filter', 'a', '--out', 'b', '--index', '0,4,7-9']
+  )
+  assert chosen.index == [0, 4, 7, 8, 9]
+  share = demos_flags.parse(['split', 'a', '--out', 'b', '--into', 'a=3,b=.5'])
+  assert share.into == {'a': 3.0, 'b': 0.5}
