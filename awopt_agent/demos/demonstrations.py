@@ -61,7 +61,7 @@ def as_sets(
   """
   if isinstance(demonstrations, str):
     return [Demonstrations(demonstrations, split)]
-  sets = list(demonstrations)
+  sets = demonstrations if isinstance(demonstrations, list | tuple) else []
   if not sets or not all(isinstance(part, Demonstrations) for part in sets):
     raise ValueError(
       'TrainConfig.demonstrations must be a folder, a TFDS name, or a list of '
@@ -73,7 +73,7 @@ def as_sets(
       f'Demonstrations.weight is bound for {", ".join(weighted)} alone; bind '
       'it for all sets or for none.'
     )
-  return sets
+  return list(sets)
 
 
 class DemonstrationReader:

@@ -10,6 +10,11 @@ from awopt_agent.demos import schema
 
 __all__ = ['check_matches']
 
+_OTHER = (
+  'choose the task with which the set was recorded, or say by Mapping what its '
+  'fields mean'
+)
+
 
 def check_matches(
   episode: structs.Episode,
@@ -47,14 +52,13 @@ def _check_nest(
     raise schema.BadEpisodeError(
       f'episode {index}: has the fields {", ".join(sorted(values))}, but the '
       f'environment has {", ".join(sorted(specs))}; choose the task with '
-      'which the set was recorded, or convert the set.'
+      'which the set was recorded, or name its fields by Mapping.'
     )
   for path, leaf_spec in specs.items():
-    problem = _find_problem(np.asarray(values[path]), leaf_spec, steps)
+    problem, remedy = _find_problem(np.asarray(values[path]), leaf_spec, steps)
     if problem:
       raise schema.BadEpisodeError(
-        f'episode {index}: {path} {problem}; choose the task with which the '
-        'set was recorded, or convert the set.'
+        f'episode {index}: {path} {problem}; {remedy}.'
       )
 
 
@@ -65,23 +69,23 @@ def _by_path(name: str, nest: Any) -> dict[str, Any]:
   }
 
 
-def _find_problem(value: np.ndarray, spec: Any, steps: int) -> str:
-  """Says in what a field `[T, ...]` differs from its spec, or nothing."""
+def _find_problem(value: np.ndarray, spec: Any, steps: int) -> tuple[str, str]:
+  """Says in what a field `[T, ...]` differs from its spec, and the remedy."""
   shape, dtype = (steps, *spec.shape), np.dtype(_numpy_type(spec.dtype))
   if value.shape != shape:
-    return f'has shape {list(value.shape)} instead of {list(shape)}'
+    return f'has shape {list(value.shape)} instead of {list(shape)}', _OTHER
   if value.dtype != dtype:
-    return f'has type {value.dtype} instead of {dtype}'
+    return f'has type {value.dtype} instead of {dtype}', _OTHER
   if np.issubdtype(dtype, np.floating) and not np.all(np.isfinite(value)):
-    return 'holds NaN or infinity'
+    return 'holds NaN or infinity', 'repair it, or leave it out'
   if hasattr(spec, 'minimum') and not np.all(
     (value >= spec.minimum) & (value <= spec.maximum)
   ):
     return (
       f'spans {value.min():g} to {value.max():g}, beyond its bounds '
       f'{np.min(spec.minimum):g} to {np.max(spec.maximum):g}'
-    )
-  return ''
+    ), f'{_OTHER}; Mapping.action_fit clips or rescales actions'
+  return '', ''
 
 
 def _numpy_type(dtype: Any) -> Any:

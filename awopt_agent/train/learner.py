@@ -43,6 +43,8 @@ class Learner:
       experience_dataset_fn=lambda: dataset,
       checkpoint_interval=-1,  # Ours hold the replay too.
       summary_interval=summary_every,
+      # Our optimisers have their slots; it would trace a step for nothing.
+      run_optimizer_variable_init=False,
       learned=[*learned[0], *learned[1]],
     )
     self._agent = agent

@@ -127,7 +127,8 @@ class TrainConfig:
 
   def _check(self, name: str, kind: Any, value: Any) -> None:
     if name == 'demonstrations':
-      return  # `sets` does.
+      demonstrations_lib.as_sets(value, self.split)
+      return
     not_numbers = (str, augmentation.AugmentConfig)
     if not isinstance(value, kind if kind in not_numbers else kind | int):
       raise ValueError(

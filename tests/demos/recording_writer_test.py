@@ -5,7 +5,7 @@ import signal
 import pytest
 from tf_agents.specs import array_spec
 
-from awopt_agent.demos import reader, recording_writer, set_writer
+from awopt_agent.demos import reader, recording_writer, set_writer, sources
 from tests.demos import fakes
 
 
@@ -38,7 +38,8 @@ def test_it_can_be_read_while_it_goes_on(tmp_path):
     for length in range(1, 51):
       yield fakes.make_episode(length)
       if os.path.exists(tmp_path / 'set'):
-        seen.append(len(_lengths(tmp_path / 'set')))
+        builder = sources.open_set(str(tmp_path / 'set'))
+        seen.append(builder.info.splits['train'].num_examples)
 
   _record(tmp_path / 'set', watched())
   # As soon as there are as many as before, or twenty: 1, 2, 4, 8, 16, 32.

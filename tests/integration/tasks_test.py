@@ -11,8 +11,12 @@ from awopt_agent.demos import reader
 from awopt_agent.train import config as config_lib
 from awopt_agent.train import loop
 
+# Learnt without an environment: tests/integration/foreign_sets_test.py.
+OFFLINE = {'bridge', 'door'}
 TASK_FILES = sorted(
-  (pathlib.Path(__file__).parents[2] / 'gin' / 'task').glob('*.gin')
+  path
+  for path in pathlib.Path(__file__).parents[2].glob('gin/task/*.gin')
+  if path.stem not in OFFLINE
 )
 
 

@@ -254,7 +254,11 @@ def test_a_stop_in_practice_saves_and_the_run_goes_on(tmp_path):
 
 
 def test_checkpoints_come_at_their_interval(tmp_path):
-  with _start(tmp_path, checkpoint_every=4) as parts:
+  # Nothing is evaluated: that would compile three policies.
+  with _start(
+    tmp_path, checkpoint_every=4, pretrain_steps=10, practice_episodes=5
+  ) as parts:
+    parts.trainer.evaluate = lambda *_: {}
     parts.trainer.pretrain()  # One round of ten steps, and one at its end.
     saved = []
     parts.trainer._save_trigger._fn = lambda: saved.append(
