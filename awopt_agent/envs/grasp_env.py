@@ -185,6 +185,11 @@ class GraspEnv(py_environment.PyEnvironment):
     """Returns what the observation 'state' is now, whatever is observed."""
     return {**self._state.read(), 'steps_left': self._steps_left()}
 
+  @property
+  def can_render(self) -> bool:
+    """Whether `render` gives pictures."""
+    return True
+
   def render(self, mode: str = 'rgb_array', camera=None) -> np.ndarray:
     """Returns a picture of the scene, uint8 `[height, width, 3]`."""
     if mode != 'rgb_array':

@@ -143,6 +143,11 @@ class GymnasiumEnv(py_environment.PyEnvironment):
     """Starts the sequence of episodes that belongs to `seed`."""
     self.set_state({'seed': seed, 'episodes_begun': 0})
 
+  @property
+  def can_render(self) -> bool:
+    """Whether `render` gives pictures."""
+    return self._env.render_mode == 'rgb_array'
+
   def render(self, mode: str = 'rgb_array') -> np.ndarray:
     """Returns a picture of the scene, uint8 `[height, width, 3]`.
 
@@ -151,7 +156,7 @@ class GymnasiumEnv(py_environment.PyEnvironment):
     """
     if mode != 'rgb_array':
       raise ValueError(f"render mode must be 'rgb_array', got {mode!r}.")
-    if self._env.render_mode != 'rgb_array':
+    if not self.can_render:
       raise ValueError(
         f'{self._task} was made with render_mode {self._env.render_mode!r}, '
         f'and offers {self._env.metadata.get("render_modes", [])}; bind '

@@ -1,12 +1,24 @@
 """awopt-demos: records, checks, edits and films demonstrations."""
 
+import importlib
 import sys
 
 from awopt_agent import quiet  # noqa: F401  Before TensorFlow.
 from awopt_agent.train import command_line, demos_flags
 
+# Module and function of each verb.
+_VERBS = {
+  'record': ('recording', 'record'),
+  'play': ('playing', 'play'),
+  'inspect': ('inspecting', 'inspect'),
+  'validate': ('inspecting', 'validate'),
+  'convert': ('rewriting', 'convert'),
+  'filter': ('rewriting', 'filter_set'),
+  'merge': ('rewriting', 'merge'),
+  'split': ('rewriting', 'split'),
+}
 
-# Imports wait for good flags: TensorFlow alone takes seconds.
+
 def _configure(flags) -> None:
   """Binds what decides about environments and the fields of a set."""
   from awopt_agent.train import (
@@ -17,67 +29,17 @@ def _configure(flags) -> None:
   config.load(flags.gin_file, flags.gin_bindings)
 
 
-def _record(flags) -> str:
-  from awopt_agent.train import recording
-
-  _configure(flags)
-  return recording.record(flags)
-
-
-def _play(flags) -> str:
-  from awopt_agent.train import playing
-
-  _configure(flags)
-  return playing.play(flags)
-
-
-def _inspect(flags) -> str:
-  from awopt_agent.train import inspecting
-
-  _configure(flags)
-  return inspecting.inspect(flags)
-
-
-def _validate(flags) -> str:
-  from awopt_agent.train import inspecting
-
-  _configure(flags)
-  text, spoils_training = inspecting.validate(flags)
-  if spoils_training:
-    print(text)
-    sys.exit(1)
-  return text
-
-
-def _rewrite(flags) -> str:
-  from awopt_agent.train import rewriting
-
-  if flags.verb == 'filter':
-    _configure(flags)
-  verbs = {
-    'convert': rewriting.convert,
-    'filter': rewriting.filter_set,
-    'merge': rewriting.merge,
-    'split': rewriting.split,
-  }
-  return verbs[flags.verb](flags)
-
-
 def main() -> None:
   """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage)."""
   flags = demos_flags.parse(sys.argv[1:])
-  verbs = {
-    'record': _record,
-    'play': _play,
-    'inspect': _inspect,
-    'validate': _validate,
-    'convert': _rewrite,
-    'filter': _rewrite,
-    'merge': _rewrite,
-    'split': _rewrite,
-  }
   with command_line.one_line_errors('awopt-demos'):
-    print(verbs[flags.verb](flags))
+    # Imported for good flags alone: TensorFlow takes seconds. Before gin, which
+    # takes no new names once it is configured.
+    module, function = _VERBS[flags.verb]
+    run = importlib.import_module(f'awopt_agent.train.{module}')
+    if 'gin_file' in flags:
+      _configure(flags)
+    print(getattr(run, function)(flags))
 
 
 if __name__ == '__main__':

@@ -15,13 +15,13 @@ def _parse():
   )
   parser.add_argument('--episodes', type=int, default=200)
   parser.add_argument('--seed', type=int, default=1, help='of the episodes')
-  parser.add_argument('--videos', type=int, default=3, help='episodes filmed')
+  parser.add_argument('--videos', type=int, help='episodes filmed; default: 3')
   parser.add_argument('--format', default='mp4', choices=('mp4', 'gif'))
   parser.add_argument(
     '--gin_bindings', action='append', default=[], help='repeatable'
   )
   flags = parser.parse_args()
-  if flags.episodes < 1 or flags.videos < 0 or flags.seed < 0:
+  if flags.episodes < 1 or (flags.videos or 0) < 0 or flags.seed < 0:
     parser.error('--episodes must be at least 1, --videos and --seed 0')
   return flags
 

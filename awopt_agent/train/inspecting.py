@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 from awopt_agent import files
 from awopt_agent.demos import (
@@ -58,16 +59,17 @@ def _page(flags, summary: statistics.Summary, mapper) -> str:
   )
 
 
-def validate(flags) -> tuple[str, bool]:
+def validate(flags) -> str:
   """Checks every episode of a set.
 
   Args:
     flags: Of `awopt-demos validate`.
 
   Returns:
-    What was found, and whether training on the set would be spoilt.
+    What was found, where nothing would spoil training.
 
   Raises:
+    SystemExit: With code 1, and what was found printed, where something would.
     ValueError, OSError: With one line for the user.
   """
   found = audit.Audit()
@@ -79,8 +81,10 @@ def validate(flags) -> tuple[str, bool]:
       found.add(split, index, stored, outcome)
   if flags.json:
     _write(flags.json, json.dumps(found.as_record(), indent=2) + '\n')
-  verdict = 'not fit to train on' if found.spoils_training else 'fit'
-  return f'{found}\n{flags.source}: {verdict}', found.spoils_training
+  if found.spoils_training:
+    print(f'{found}\n{flags.source}: not fit to train on')
+    sys.exit(1)
+  return f'{found}\n{flags.source}: fit'
 
 
 def _mapper() -> mapping.EpisodeMapper:

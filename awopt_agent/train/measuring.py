@@ -18,6 +18,7 @@ from awopt_agent.train import config as config_lib
 __all__ = ['evaluate']
 
 _BATCH = 16
+_FILMED = 3
 
 
 def evaluate(flags) -> str:
@@ -52,8 +53,8 @@ def evaluate(flags) -> str:
     }
   )
   line = f'{predictor.policy} at step {step}: success {rate} of {rate.episodes}'
-  if flags.videos:
-    line += f'; video in {_film(predictor, flags, folder, step)}'
+  if flags.videos != 0:
+    line += f'; {_film(predictor, flags, folder, step)}'
   return line
 
 
@@ -86,6 +87,11 @@ def _film(predictor, flags, folder, step: int) -> str:
     folder.videos, f'{predictor.policy}_{step}.{flags.format}'
   )
   try:
-    return videos.record(env, predictor.predict, path, episodes=flags.videos)
+    if flags.videos is None and not env.can_render:
+      return 'no video: the environment gives no pictures'
+    path = videos.record(
+      env, predictor.predict, path, episodes=flags.videos or _FILMED
+    )
+    return f'video in {path}'
   finally:
     env.close()

@@ -55,18 +55,19 @@ def test_the_mapping_decides_what_succeeds(folder):
 
 def test_validate_reads_every_split_unless_told(folder, tmp_path):
   path = tmp_path / 'found.json'
-  text, spoilt = inspecting.validate(
+  text = inspecting.validate(
     _flags(f'{folder}/2.0.0', split=None, json=str(path))
   )
-  assert not spoilt
   assert text.splitlines()[0].startswith('val: 2 episodes')
   assert text.endswith('2.0.0: fit')
   assert json.loads(path.read_text())['ok']
 
 
-def test_validate_tells_what_would_spoil_training(folder):
+def test_validate_tells_what_would_spoil_training(folder, capsys):
   config.load([], ["Mapping.success = 'observation/clock > 99'"])
-  text, spoilt = inspecting.validate(_flags(folder, split=['val[:1]']))
-  assert spoilt
+  with pytest.raises(SystemExit) as ended:
+    inspecting.validate(_flags(folder, split=['val[:1]']))
+  text = capsys.readouterr().out
+  assert ended.value.code == 1
   assert 'no episode succeeds' in text
-  assert text.endswith('not fit to train on')
+  assert text.endswith('not fit to train on\n')
