@@ -11,6 +11,13 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = (ROOT / 'docs' / 'bring-your-own.md').read_text(encoding='utf-8')
 
+# As they are called where nothing is installed.
+_PROGRAMS = {
+  'python': '',
+  'awopt-demos': '-m awopt_agent.train.demos_cli',
+  'awopt-train': '-m awopt_agent.train.train',
+}
+
 
 def _file(name):
   """Returns the first block behind the words that introduce a file."""
@@ -41,12 +48,16 @@ def _folder(tmp_path_factory):
 
 
 def _run(folder, command):
-  bin_folder = os.path.dirname(sys.executable)
+  program, rest = command.split(' ', 1)
   done = subprocess.run(
-    f'export PYTHONPATH=.:{ROOT}\n{command}',
+    f'{sys.executable} {_PROGRAMS[program]} {rest}',
     shell=True,
     cwd=folder,
-    env={'HOME': str(folder), 'PATH': f'{bin_folder}:{os.environ["PATH"]}'},
+    env={
+      'HOME': str(folder),
+      'PATH': os.environ['PATH'],
+      'PYTHONPATH': os.pathsep.join(['.', str(ROOT), *sys.path]),
+    },
     capture_output=True,
     text=True,
     check=False,

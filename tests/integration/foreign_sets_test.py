@@ -179,3 +179,30 @@ def test_the_door_is_learnt(train, tmp_path, capsys, door, variant):
   _is_learnt(line, tmp_path)
   # 6,729 steps are 6,704 transitions of 28 numbers.
   assert ' of 187712 action values were cut' in capsys.readouterr().out
+
+
+def test_gin_gives_each_set_a_weight_a_split_and_a_mapping():
+  config.load(
+    [],
+    [
+      'TrainConfig.pretrain_steps = 1',
+      'TrainConfig.practice_episodes = 1',
+      'TrainConfig.demonstrations = [@a/Demonstrations(), @b/Demonstrations()]',
+      'a/Demonstrations.source = "green_bowl_demos"',
+      'a/Demonstrations.weight = 3',
+      'b/Demonstrations.source = "green_bowl_demos"',
+      'b/Demonstrations.split = "train[:10%]"',
+      'b/Demonstrations.weight = 1',
+      'b/Demonstrations.mapping = @b/Mapping()',
+      'b/Mapping.success = "all"',
+    ],
+  )
+  first, second = loop.TrainConfig().sets
+  assert 'b/Mapping.success = ' in config.operative()
+  gin.clear_config()
+  assert (first.weight, first.split) == (3, 'train')
+  assert (second.weight, second.split) == (1, 'train[:10%]')
+  assert (first.mapping.success, second.mapping.success) == ('return', 'all')
+  reading = demonstrations.DemonstrationReader([first, second])
+  # Twelve of the second set, and three of the first for each of them.
+  assert len(list(reading.read())) in range(47, 52)
