@@ -224,27 +224,6 @@ def test_the_stored_configuration_is_the_one_in_force(whole):
   assert (version / 'assets.extra' / 'config.gin').read_text() == text
 
 
-def test_a_second_start_says_that_all_is_done_and_changes_nothing(whole):
-  before = whole.contents()
-  code, out, err = whole.finish(whole.train())
-  assert (code, err) == (0, '')
-  (line,) = out.splitlines()
-  assert line.startswith('finished before: success ')
-  assert 'practice_episodes' in line
-  assert whole.contents() == before
-
-
-def test_another_configuration_is_refused_by_name(whole):
-  before = whole.contents()
-  flags = ('--gin_bindings', 'CriticConfig.gamma = 0.5', '--seed', '3')
-  code, out, err = whole.finish(whole.train(*flags))
-  assert (code, out) == (1, '')
-  (line,) = err.splitlines()
-  assert 'CriticConfig.gamma: 0.95 -> 0.5' in line
-  assert '--seed: 0 -> 3' in line
-  assert whole.contents() == before
-
-
 def test_evaluate_measures_and_films(whole):
   flags = ('--episodes', '8', '--videos', '1', '--format', 'gif')
   code, out, err = whole.finish(whole.start('evaluate', *flags))

@@ -6,6 +6,7 @@ import gin
 import numpy as np
 
 from awopt_agent import envs, structs
+from awopt_agent.experience import tables
 from awopt_agent.serving import export
 from awopt_agent.train import builders, checkpoints, config, loop, run_folder
 from tests import fakes
@@ -106,6 +107,7 @@ def make_run(root, *, step=30, seed=2):
   """
   config.load([], [TINY_GIN])
   loop.TrainConfig()
+  tables.ReplayConfig()
   folder = run_folder.RunFolder(str(root))
   folder.check_disk()
   with envs.make(seed=seed) as env:

@@ -1,5 +1,6 @@
 """What ends a run before it begins; whole runs: tests/integration."""
 
+import json
 import signal
 import sys
 
@@ -137,3 +138,35 @@ def test_a_dry_run_finds_what_a_run_would_meet(run, tmp_path):
   fakes.make_run(tmp_path / 'run')
   # The gin file is the run's own, the seed is not.
   assert '--seed: 2 -> 0' in _refusal(run('--dry_run'))
+
+
+def _contents(folder):
+  return {
+    path: path.read_bytes() for path in folder.rglob('*') if path.is_file()
+  }
+
+
+def test_a_run_with_nothing_left_to_do_says_so_and_changes_nothing(
+  run, tmp_path
+):
+  fakes.make_run(tmp_path / 'run', step=30, seed=0)
+  success = {'rate': 0.5, 'n': 8, 'low': 0.2, 'high': 0.8}
+  record = {'learner_step': 30, 'success': {'cem_with_candidate': success}}
+  (tmp_path / 'run' / 'metrics.jsonl').write_text(json.dumps(record) + '\n')
+  before = _contents(tmp_path / 'run')
+  code, out, err = run('--gin_bindings', 'TrainConfig.practice_episodes = 0')
+  assert (code, err) == (0, '')
+  (line,) = out.splitlines()
+  assert line.startswith('finished before: success 0.50 ')
+  assert 'practice_episodes' in line
+  assert _contents(tmp_path / 'run') == before
+
+
+def test_another_configuration_is_refused_by_name(run, tmp_path):
+  fakes.make_run(tmp_path / 'run', seed=0)
+  before = _contents(tmp_path / 'run')
+  flags = ('--gin_bindings', 'CriticConfig.gamma = 0.5', '--seed', '3')
+  line = _refusal(run(*flags))
+  assert 'CriticConfig.gamma: 0.95 -> 0.5' in line
+  assert '--seed: 0 -> 3' in line
+  assert _contents(tmp_path / 'run') == before
