@@ -151,7 +151,8 @@ def test_a_run_with_nothing_left_to_do_says_so_and_changes_nothing(
 ):
   fakes.make_run(tmp_path / 'run', step=30, seed=0)
   success = {'rate': 0.5, 'n': 8, 'low': 0.2, 'high': 0.8}
-  record = {'learner_step': 30, 'success': {'cem_with_candidate': success}}
+  record = {'phase': 'end', 'learner_step': 30}
+  record['success'] = {'cem_with_candidate': success}
   (tmp_path / 'run' / 'metrics.jsonl').write_text(json.dumps(record) + '\n')
   before = _contents(tmp_path / 'run')
   code, out, err = run('--gin_bindings', 'TrainConfig.practice_episodes = 0')
