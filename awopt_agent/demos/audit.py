@@ -203,8 +203,21 @@ def _values(stored) -> Iterable[tuple[str, str, str]]:
   for path, values in statistics.meaningful(stored):
     if values.dtype.kind == 'f' and not np.all(np.isfinite(values)):
       yield ERROR, path, 'holds NaN or infinity'
+    elif path == schema.DISCOUNT and np.any(values[:-1] == 0):
+      yield ERROR, path, 'is 0 before the end'
     elif path == schema.DISCOUNT and np.any((values < 0) | (values > 1)):
       yield ERROR, path, 'lies beyond 0 to 1'
+
+  rewards = np.asarray(stored.steps.get(schema.REWARD, ()))
+  if (
+    rewards.ndim == 1 and rewards.dtype.kind in 'biuf' and np.any(rewards[-1:])
+  ):
+    yield (
+      WARNING,
+      schema.REWARD,
+      "of the last step is ignored (Mapping.success = 'reward > 0' and "
+      "Mapping.reward = 'success' count it)",
+    )
 
 
 def _actions(episode: structs.Episode) -> Iterable[tuple[str, str, str]]:

@@ -107,6 +107,9 @@ class DemonstrationReader:
     self._success_threshold = success_threshold
     self._strict = strict
     self._mappers: list[mapping_lib.EpisodeMapper] = []
+    # Of each set, episodes taken; and the sets of which there are no more.
+    self._taken: list[int] = []
+    self._ended: set[int] = set()
     self.refused: list[str] = []
     self.total = sum(
       sources.check_split(sources.open_set(s.source), s.source, s.split)
@@ -130,7 +133,7 @@ class DemonstrationReader:
       Episodes.
 
     Raises:
-      ValueError: If every episode is refused; or, if strict, one.
+      ValueError: If every episode of a set is refused; or, if strict, one.
     """
     self.refused.clear()
     self._mappers = []
@@ -138,15 +141,37 @@ class DemonstrationReader:
       self._open(part, (time_step_spec, action_spec), on_refused)
       for part in self._sets
     ]
-    count = 0
-    for episode in _mix(streams, [part.weight for part in self._sets]):
-      count += 1
-      yield episode
-    if not count:
-      raise ValueError(
-        f'none of the {len(self.refused)} demonstrations can be learnt from; '
-        f'the first: {self.refused[0]}'
-      )
+    self._taken = [0] * len(streams)
+    for place in self._order():
+      episode = next(streams[place], None)
+      if episode is not None:
+        self._taken[place] += 1
+        yield episode
+      elif not self._taken[place]:
+        raise ValueError(
+          f'no demonstration of {self._sets[place].source} can be learnt from; '
+          f'the first: {self._first_refusal(place)}'
+        )
+      else:
+        self._ended.add(place)
+        if self._sets[place].weight is not None:
+          return
+
+  def _order(self) -> Iterator[int]:
+    """Yields whose turn it is: by weight, or one set after the other."""
+    self._ended.clear()
+    if self._sets[0].weight is None:
+      for place in range(len(self._sets)):
+        while place not in self._ended:
+          yield place
+      return
+    weights = np.array([part.weight for part in self._sets])
+    while True:
+      yield int(np.argmin((np.array(self._taken) + 1) / weights))
+
+  def _first_refusal(self, place: int) -> str:
+    name = self._sets[place].source if len(self._sets) > 1 else ''
+    return next(reason for reason in self.refused if reason.startswith(name))
 
   def _open(self, part, specs, on_refused) -> Iterator[structs.Episode]:
     name = f'{part.source}: ' if len(self._sets) > 1 else ''
@@ -174,6 +199,11 @@ class DemonstrationReader:
     if self.refused:
       notes.append(f'{len(self.refused)} refused')
     notes += [str(m.report) for m in self._mappers if m.report.cut]
+    if len(self._ended) < len(self._sets):
+      ended = ', '.join(self._sets[place].source for place in self._ended)
+      left = self.total - sum(self._taken) - len(self.refused)
+      if ended and left:
+        notes.append(f'{left} left out where {ended} had no more')
     return ', '.join(notes)
 
   def specs(self) -> tuple[Any, Any]:
@@ -188,6 +218,7 @@ class DemonstrationReader:
     """
     episodes = self.read()
     first = next(episodes)
+    mapper = self._mappers[self._taken.index(1)]  # Of its set.
     observation = tree.map_structure(_observation_spec, first.observation)
     greatest = tree.map_structure(_greatest, first.action)
     if any(value is not None for value in tree.flatten(greatest)):
@@ -198,29 +229,9 @@ class DemonstrationReader:
           episode.action,
         )
     action = tree.map_structure(
-      lambda leaf, most, ends: _action_spec(leaf, most, ends),
-      first.action,
-      greatest,
-      _ends_like(first.action, self._sets[0].mapping),
+      _action_spec, first.action, greatest, mapper.action_ends(first.action)
     )
     return ts.time_step_spec(observation), action
-
-
-def _mix(streams, weights) -> Iterator[structs.Episode]:
-  """Takes from the streams in turn, so that the shares are those of weights."""
-  if weights[0] is None:
-    for stream in streams:
-      yield from stream
-    return
-  taken = np.zeros(len(streams))
-  shares = np.array(weights) / np.sum(weights)
-  while True:
-    due = int(np.argmin((taken + 1) / shares))
-    episode = next(streams[due], None)
-    if episode is None:
-      return
-    taken[due] += 1
-    yield episode
 
 
 def _observation_spec(values: np.ndarray) -> array_spec.ArraySpec:
@@ -237,23 +248,5 @@ def _greatest(values: np.ndarray) -> int | None:
 
 
 def _action_spec(values, greatest, ends) -> array_spec.BoundedArraySpec:
-  low, high = ends.value if greatest is None else (0, max(greatest, 1))
+  low, high = (ends.low, ends.high) if greatest is None else (0, greatest or 1)
   return array_spec.BoundedArraySpec(values.shape[1:], values.dtype, low, high)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Ends:
-  """Two numbers, or lists, that `tree` takes for one leaf."""
-
-  value: Any
-
-
-def _ends_like(action: Any, mapping: mapping_lib.Mapping) -> Any:
-  """Returns the ends of each part of an action after its mapping."""
-  plain = _Ends((-1.0, 1.0))
-  ends = mapping.action_range
-  if mapping.action_fit != 'clip' or ends is None:
-    return tree.map_structure(lambda leaf: plain, action)
-  if not isinstance(ends, dict):
-    return tree.map_structure(lambda leaf: _Ends(tuple(ends)), action)
-  return {name: _Ends(tuple(ends.get(name, (-1.0, 1.0)))) for name in action}

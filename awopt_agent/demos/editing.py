@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -43,6 +44,14 @@ class Selection:
     self._index = None if index is None else set(index)
     self._without = set(without)
     self._kept: set[bytes] | None = set() if unique else None
+
+  def check(self, count: int) -> None:
+    """Refuses places that no split has, of `count` episodes at most."""
+    beyond = [p for p in {*(self._index or ()), *self._without} if p >= count]
+    if beyond:
+      raise ValueError(
+        f'there is no episode {max(beyond)}: the last one is {count - 1}.'
+      )
 
   @property
   def _needs_meaning(self) -> bool:
@@ -103,13 +112,18 @@ def filter_set(
     mapping or mapping_lib.Mapping(), success_threshold=success_threshold
   )
 
+  found = splits or list(builder.info.splits)
+  selection.check(
+    max(sources.check_split(builder, source, split) for split in found)
+  )
+
   def kept() -> Iterator[tuple[str, bytes]]:
-    for split in splits or list(builder.info.splits):
+    for split in found:
       both = reader.read_both(source, split, mapping=mapper)
       pairs = zip(_serialized(builder, source, split), both, strict=True)
       for index, (example, (_, outcome)) in enumerate(pairs):
         if selection.keeps(index, example, outcome):
-          yield split.split('[')[0], example
+          yield re.split(r'\W', split)[0], example
 
   return _write(kept(), folder, builder)
 

@@ -12,8 +12,9 @@ import tree
 from awopt_agent import structs
 from awopt_agent.demos import fields, schema, success
 
-__all__ = ['ActionReport', 'EpisodeMapper', 'Mapping']
+__all__ = ['ActionReport', 'Ends', 'EpisodeMapper', 'Mapping']
 
+_PLAIN_RANGE = (-1.0, 1.0)
 _FITS = ('keep', 'clip', 'rescale')
 # RLDS' mark of an episode that is not to be used.
 _INVALID = 'invalid'
@@ -68,6 +69,12 @@ class Mapping:
         f'Mapping.action_fit must be one of {", ".join(_FITS)}, got '
         f'{self.action_fit!r}.'
       )
+    _check_range(self.action_range)
+    if self.action_fit == 'keep' and self.action_range is not None:
+      raise ValueError(
+        'Mapping.action_range has no effect on actions that are kept; bind '
+        "Mapping.action_fit to 'clip' or 'rescale'."
+      )
     if self.action_fit == 'rescale' and self.action_range is None:
       raise ValueError(
         "Mapping.action_fit = 'rescale' needs Mapping.action_range, the least "
@@ -78,6 +85,14 @@ class Mapping:
         f'Mapping.drop must be a list of patterns, got {self.drop!r}.'
       )
     success.make_rule(self.success, self.success_when, 0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ends:
+  """The range of a part of an action: each end a number or a list."""
+
+  low: Any
+  high: Any
 
 
 @dataclasses.dataclass
@@ -150,8 +165,7 @@ class EpisodeMapper:
       raise schema.BadEpisodeError(
         f'episode {index}: is marked invalid by its set.'
       )
-    if self._mapping.cut_after_last:
-      stored = _cut_after_last(stored)
+    stored = self.prepare(stored)
     flags = (schema.IS_FIRST, schema.IS_LAST, schema.IS_TERMINAL)
     rows = {
       name: stored.steps[name]
@@ -168,6 +182,10 @@ class EpisodeMapper:
       episode = _rewarded(episode)
     return episode._replace(success=succeeded)
 
+  def prepare(self, stored: schema.StoredEpisode) -> schema.StoredEpisode:
+    """Returns an episode without padding, if its set has some."""
+    return _cut_after_last(stored) if self._mapping.cut_after_last else stored
+
   def _read(self, expression, stored, index: int) -> Any:
     if isinstance(expression, fields.Field):
       nest = expression.read(stored, index)
@@ -177,7 +195,12 @@ class EpisodeMapper:
           f'episode {index}: nothing is left of {expression.path}: text cannot '
           'be learnt from; name another field in Mapping.'
         )
-      return tree.map_structure(_plain, kept)
+      return tree.map_structure_with_path(
+        lambda path, leaf: _plain(
+          leaf, '/'.join([expression.path, *map(str, path)]), index
+        ),
+        kept,
+      )
     return {
       name: self._read(part, stored, index) for name, part in expression.items()
     }
@@ -191,44 +214,101 @@ class EpisodeMapper:
         f'episode {index}: has no reward; bind Mapping.reward = '
         "'success', and a rule for Mapping.success."
       )
-    return np.asarray(fields.Field(name).read(stored, index), np.float32)
+    values = np.asarray(fields.Field(name).read(stored, index))
+    if values.dtype.kind not in 'biuf':
+      raise schema.BadEpisodeError(
+        f'episode {index}: {name} holds {values.dtype}, not numbers; name '
+        "another field by Mapping.reward, or bind it to 'success'."
+      )
+    return values.astype(np.float32)
 
   def _fit(self, action: Any) -> Any:
     if self._mapping.action_fit == 'keep':
       return action
-    ends = self._mapping.action_range
-    if not isinstance(action, dict):
-      return self._fit_part(action, ends)
-    return {
-      name: self._fit_part(part, ends.get(name) if _is_dict(ends) else ends)
-      for name, part in action.items()
-    }
+    return _map_with_ends(self._fit_part, action, self._mapping.action_range)
 
-  def _fit_part(self, values: np.ndarray, ends: Any) -> np.ndarray:
+  def _fit_part(self, values: np.ndarray, ends: Any, name: str) -> np.ndarray:
     if not np.issubdtype(values.dtype, np.floating):
       return values
-    low, high = (
-      np.asarray(end, np.float32) for end in ((-1, 1) if ends is None else ends)
-    )
+    low, high = (np.asarray(end, np.float32) for end in ends)
+    for end in (low, high):
+      if end.shape not in ((), values.shape[1:]):
+        raise ValueError(
+          f'Mapping.action_range has {list(end.shape)} numbers for {name}, of '
+          f'shape {list(values.shape[1:])}; give one number, or one for each.'
+        )
     if self._mapping.action_fit == 'rescale':
       values = 2 * (values - low) / (high - low) - 1
       low, high = np.float32(-1), np.float32(1)
     cut = np.clip(values, low, high)
     excess = np.abs(values - cut)[:-1]  # The last action means nothing.
     self.report.values += excess.size
-    self.report.cut += int(np.count_nonzero(excess))
-    self.report.excess = max(self.report.excess, float(excess.max(initial=0.0)))
+    self.report.cut += int(np.count_nonzero(excess > 0))  # NaN is not cut.
+    self.report.excess = max(
+      self.report.excess, float(np.nanmax(excess, initial=0.0))
+    )
     return cut
+
+  def action_ends(self, action: Any) -> Any:
+    """Returns `Ends` of each part of an action, after the mapping."""
+    plain = Ends(*_PLAIN_RANGE)
+    if self._mapping.action_fit != 'clip':
+      return tree.map_structure(lambda leaf: plain, action)
+    return _map_with_ends(
+      lambda leaf, ends, name: Ends(*ends), action, self._mapping.action_range
+    )
+
+
+def _map_with_ends(function, action: Any, ends: Any, name: str = 'action'):
+  """Calls a function with each part of an action, its range and its name."""
+  if not isinstance(action, dict):
+    if isinstance(ends, dict):
+      raise ValueError(
+        f'Mapping.action_range has {", ".join(ends)}, but {name} has no parts; '
+        'give one pair.'
+      )
+    return function(action, _PLAIN_RANGE if ends is None else ends, name)
+  unknown = set(ends) - set(action) if isinstance(ends, dict) else set()
+  if unknown:
+    raise ValueError(
+      f'Mapping.action_range names {", ".join(sorted(unknown))}, but {name} '
+      f'has {", ".join(action)}; name one of them.'
+    )
+  return {
+    part: _map_with_ends(
+      function,
+      values,
+      ends.get(part) if isinstance(ends, dict) else ends,
+      f'{name}/{part}',
+    )
+    for part, values in action.items()
+  }
+
+
+def _check_range(ends: Any) -> None:
+  """Checks that each range is a pair whose first end is the lower one."""
+  if ends is None:
+    return
+  if isinstance(ends, dict):
+    for part in ends.values():
+      _check_range(part)
+    return
+  try:
+    low, high = (np.asarray(end, np.float64) for end in ends)
+    good = bool(np.all(np.isfinite(low) & np.isfinite(high) & (low < high)))
+  except (TypeError, ValueError):
+    good = False
+  if not good:
+    raise ValueError(
+      'Mapping.action_range must be a pair of finite numbers or lists, the '
+      f'lower first, or a dictionary of such pairs, got {ends!r}.'
+    )
 
 
 def _make_fields(expression: Any) -> Any:
-  if _is_dict(expression):
+  if isinstance(expression, dict):
     return {name: _make_fields(part) for name, part in expression.items()}
   return fields.Field(expression)
-
-
-def _is_dict(value: Any) -> bool:
-  return isinstance(value, dict)
 
 
 def _without(nest: Any, path: str, patterns: Sequence[str]) -> Any:
@@ -244,11 +324,19 @@ def _without(nest: Any, path: str, patterns: Sequence[str]) -> Any:
   return {name: part for name, part in kept.items() if part is not None} or None
 
 
-def _plain(values: Any) -> np.ndarray:
+def _plain(values: Any, path: str, index: int) -> np.ndarray:
   values = np.asarray(values)
   if values.dtype.kind in 'fb':
     return values.astype(np.float32)
-  return values if values.dtype == np.uint8 else values.astype(np.int32)
+  if values.dtype == np.uint8:
+    return values
+  whole = values.astype(np.int32)
+  if np.any(whole != values):
+    raise schema.BadEpisodeError(
+      f'episode {index}: {path} holds numbers beyond int32, such as '
+      f'{values.max()}; leave it out by Mapping.drop.'
+    )
+  return whole
 
 
 def _cut_after_last(stored: schema.StoredEpisode) -> schema.StoredEpisode:

@@ -2,10 +2,10 @@
 
 import base64
 import html
-import io
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from awopt_agent import structs
 from awopt_agent.demos import fields as fields_lib
@@ -131,15 +131,10 @@ def _is_picture(values: np.ndarray) -> bool:
 
 
 def _pictures(frames: np.ndarray) -> str:
-  from PIL import Image  # Of the video extra; states need it not.
-
   parts = []
   for place in choose(len(frames), _PICTURES):
-    frame = frames[place]
-    picture = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
-    file = io.BytesIO()
-    picture.save(file, 'png')
-    data = base64.b64encode(file.getvalue()).decode()
+    picture = tf.io.encode_png(frames[place]).numpy()
+    data = base64.b64encode(picture).decode()
     parts.append(
       f'<img alt="step {place}" title="step {place}" '
       f'src="data:image/png;base64,{data}">'

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -15,8 +16,8 @@ __all__ = ['Outcome', 'read_both', 'read_episodes', 'read_stored']
 # Our episode, or why there is none.
 Outcome = structs.Episode | schema.BadEpisodeError
 
-# In steps; only a bound for one allocation.
-_LONGEST_EPISODE = 1 << 16
+# Steps that are stacked in one go: most episodes are shorter.
+_AT_ONCE = 1 << 16
 
 
 def read_episodes(
@@ -84,12 +85,13 @@ def read_both(
     mapping: What the fields mean.
 
   Returns:
-    An iterator over stored episodes, and ours or why there is none.
+    An iterator over stored episodes, without padding if the mapping says that
+    there is some, and ours or why there is none.
 
   Raises:
     FileNotFoundError, ValueError: See `read_episodes`.
   """
-  stored = read_stored(source, split)
+  stored = map(mapping.prepare, read_stored(source, split))
   return (
     (episode, _map(mapping, episode, index))
     for index, episode in enumerate(stored)
@@ -132,13 +134,32 @@ def _generate(
     for example in dataset:
       steps = example.pop(schema.STEPS)
       if isinstance(steps, tf.data.Dataset):
-        steps = steps.batch(_LONGEST_EPISODE).get_single_element()
-      yield schema.StoredEpisode(_as_arrays(steps), _as_arrays(example))
+        steps = _stack(steps)
+      else:
+        steps = _as_arrays(steps)
+      yield schema.StoredEpisode(steps, _as_arrays(example))
   except tf.errors.OpError as error:
+    # TensorFlow begins with the node of its graph.
+    reason = str(error.message).splitlines()[0].rpartition('}} ')[2]
     raise ValueError(
-      f'{source} cannot be read: {str(error.message).splitlines()[0]}; '
-      'restore its files, or record the set again.'
+      f'{source} cannot be read: {reason}; restore its files, or record the '
+      'set again.'
     ) from error
+
+
+def _stack(steps: tf.data.Dataset) -> Any:
+  """Returns the rows of all steps, of which there may be none."""
+  parts = list(steps.batch(_AT_ONCE).as_numpy_iterator())
+  if len(parts) == 1:
+    return parts[0]
+  if not parts:
+    return tf.nest.map_structure(
+      lambda spec: np.zeros(
+        [0, *(size or 0 for size in spec.shape)], spec.dtype.as_numpy_dtype
+      ),
+      steps.element_spec,
+    )
+  return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 def _as_arrays(nest: Any) -> Any:

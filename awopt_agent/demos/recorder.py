@@ -111,9 +111,9 @@ class Recorder:
       return
     if counts.successes < _LEAST_SUCCESS_RATE * counts.attempts:
       raise ValueError(
-        f'the expert succeeded in only {counts.successes} of '
-        f'{counts.attempts} episodes; lower its noise or bias, or keep '
-        'failures too.'
+        f'who acts succeeded in only {counts.successes} of '
+        f'{counts.attempts} episodes; lower the noise and bias of '
+        'an expert, check TrainConfig.success_threshold, or keep failures too.'
       )
 
 

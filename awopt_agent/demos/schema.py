@@ -154,6 +154,9 @@ def episode_from_rows(
       f'episode {index}: reward is not finite; repair or leave it out.'
     )
   is_terminal = _read_end(rows, count, index)
+  if IS_TERMINAL not in rows and DISCOUNT in rows:
+    # The discount is the only mark of an end.
+    is_terminal = bool(np.asarray(rows[DISCOUNT])[-2:][0] == 0)
   return structs.Episode(
     observation=rows[OBSERVATION],
     action=rows[ACTION],
@@ -199,8 +202,15 @@ def _read_end(rows: Mapping[str, Any], count: int, index: int) -> bool:
     if early.size:
       raise BadEpisodeError(
         f'episode {index}: {name} is set at step {early[0]} of {count}, '
-        'before the end; split it into one episode for each end.'
+        'before the end; split it into one episode for each end, or bind '
+        'Mapping.cut_after_last = True if padding follows.'
       )
+  later = np.flatnonzero(np.asarray(rows.get(IS_FIRST, ()))[1:count])
+  if later.size:
+    raise BadEpisodeError(
+      f'episode {index}: {IS_FIRST} is set at step {later[0] + 1} of {count}, '
+      'behind the beginning; split it into one episode for each beginning.'
+    )
   return bool(IS_TERMINAL in rows and rows[IS_TERMINAL][-1])
 
 
@@ -216,6 +226,13 @@ def _read_discount(
     raise BadEpisodeError(
       f'episode {index}: discount has shape {discount.shape}, not '
       f'({count},); store one number a step.'
+    )
+  given = discount[:-1]
+  if not np.all((given >= 0) & (given <= 1)) or not np.all(given[:-1]):
+    raise BadEpisodeError(
+      f'episode {index}: discount must lie in [0, 1], and be 0 at the end '
+      f'alone, got {np.round(given, 3).tolist()[:8]}; repair it, or leave the '
+      'episode out.'
     )
   if is_terminal:
     discount[-2] = 0

@@ -6,7 +6,7 @@ import re
 
 import tensorflow_datasets as tfds
 
-from awopt_agent import resources
+from awopt_agent import files, resources
 
 __all__ = ['check_split', 'find_folder', 'open_set']
 
@@ -26,7 +26,7 @@ def open_set(source: str) -> tfds.core.DatasetBuilder:
   """
   folder = find_folder(source)
   if folder is not None:
-    return tfds.builder_from_directory(_version_folder(folder))
+    return _open_folder(_version_folder(folder))
   try:
     builder = tfds.builder(source)
   except (ValueError, OSError) as error:
@@ -40,6 +40,16 @@ def open_set(source: str) -> tfds.core.DatasetBuilder:
       'prepare it with tfds.load, or name a folder.'
     )
   return builder
+
+
+def _open_folder(folder: str) -> tfds.core.DatasetBuilder:
+  try:
+    return tfds.builder_from_directory(folder)
+  except Exception as error:  # Of JSON, protocol buffers, and TFDS' own.
+    raise ValueError(
+      f'the data set in {folder} cannot be opened: {files.first_line(error)}; '
+      'restore its dataset_info.json and features.json.'
+    ) from error
 
 
 def find_folder(source: str) -> str | None:
@@ -95,7 +105,7 @@ def check_split(
       f'no split {split!r} in {source}, which has: {known or "no split"}; '
       'choose one, or a slice such as train[:6].'
     ) from error
-  if not count:
+  if count < 1:
     raise ValueError(
       f'the split {split!r} of {source} is empty; it has: {known or "none"}.'
     )

@@ -42,13 +42,16 @@ class FieldSummary:
     """Widens the range by `values`, `[T, ...]`."""
     if not _has_order(values):
       return
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+      return
+    low, high = float(finite.min()), float(finite.max())
     self.low = low if self.low is None else min(low, self.low)
     self.high = high if self.high is None else max(high, self.high)
 
   def count(self, values: np.ndarray) -> None:
     """Adds `values`, `[T, ...]`, to the histogram, once the range is known."""
-    if self.low is None or self.high is None or not np.isfinite(self.high):
+    if self.low is None or self.high is None:
       return
     finite = values[np.isfinite(values)]
     counts, _ = np.histogram(finite, BINS, (self.low, self.high))

@@ -1,5 +1,6 @@
 """Rules that tell whether a recorded episode succeeded."""
 
+import functools
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,9 @@ __all__ = ['WHEN', 'Rule', 'make_rule']
 
 # At which step a field must say so.
 WHEN = ('ever', 'end')
+
+# Of the last row they mean nothing in RLDS.
+_OF_TRANSITIONS = (schema.ACTION, schema.REWARD, schema.DISCOUNT)
 
 # Takes the stored episode, its rewards `[T]`, and its place in the set.
 Rule = Callable[[schema.StoredEpisode, np.ndarray, int], bool]
@@ -31,6 +35,10 @@ def make_rule(rule: Any, when: str, threshold: float) -> Rule:
   Raises:
     ValueError: If there is no such rule, function or moment.
   """
+  if not isinstance(rule, str) and not callable(rule):
+    raise ValueError(
+      f'Mapping.success must be a rule, a field or a function, got {rule!r}.'
+    )
   if when not in WHEN:
     raise ValueError(
       f'Mapping.success_when must be one of {", ".join(WHEN)}, got {when!r}.'
@@ -42,10 +50,9 @@ def make_rule(rule: Any, when: str, threshold: float) -> Rule:
   if rule == 'last_reward':
     return lambda episode, rewards, index: bool(rewards[-1] >= threshold)
   if callable(rule):
-    return lambda episode, rewards, index: bool(rule(episode))
+    return functools.partial(_call, rule)
   if ':' in rule and '[' not in rule:
-    function = _find_function(rule)
-    return lambda episode, rewards, index: bool(function(episode))
+    return functools.partial(_call, _find_function(rule))
   field = fields.Field(rule)
   return lambda episode, rewards, index: _holds(field, when, episode, index)
 
@@ -54,10 +61,21 @@ def _find_function(name: str) -> Callable[[schema.StoredEpisode], bool]:
   module, _, attribute = name.partition(':')
   try:
     return getattr(importlib.import_module(module), attribute)
-  except (ImportError, AttributeError, ValueError) as error:
+  except Exception as error:  # Whatever the user's module raises.
     raise ValueError(
       f'Mapping.success: no function {name!r} ({error}); write '
       'module:function, and let Python find the module (PYTHONPATH).'
+    ) from error
+
+
+def _call(function, episode, rewards, index: int) -> bool:
+  del rewards
+  try:
+    return bool(function(episode))
+  except Exception as error:  # Whatever the user's function raises.
+    raise ValueError(
+      f'Mapping.success: {getattr(function, "__name__", function)} failed on '
+      f'episode {index}: {type(error).__name__}: {error}.'
     ) from error
 
 
@@ -76,4 +94,8 @@ def _holds(field: fields.Field, when: str, episode, index: int) -> bool:
       'step; choose one number of it, such as '
       f'{field.path}[0] > 0.5.'
     )
-  return bool(values.any() if when == 'ever' else values[-1])
+  if when == 'ever':
+    return bool(values.any())
+  # What follows the last action is not in the last row, but in the one before.
+  last = -2 if field.path.split('/')[0] in _OF_TRANSITIONS else -1
+  return bool(values[last:][0])

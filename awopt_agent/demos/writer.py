@@ -3,7 +3,7 @@
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 import tree
 
 from awopt_agent import files, structs
+from awopt_agent.demos import fields as fields_lib
 from awopt_agent.demos import schema, set_writer, validator
 
 __all__ = [
@@ -81,6 +82,7 @@ def write_stored(
   split: str = 'train',
   version: str = '1.0.0',
   description: str = '',
+  on_refused: Callable[[str], None] | None = None,
 ) -> str:
   """Writes stored episodes, every value as it is; whole, or not at all.
 
@@ -90,6 +92,8 @@ def write_stored(
     split: Name of the split.
     version: Three numbers with dots.
     description: One paragraph for the set's metadata.
+    on_refused: Is told of each episode that has other fields than the first,
+      and the rest is written; without it, that is raised.
 
   Returns:
     Path of the version folder.
@@ -106,9 +110,13 @@ def write_stored(
   if first is None:
     raise ValueError(f'no episode to write to {folder}; there must be one.')
   features = stored_features(first)
-  examples = map(_stored_example, itertools.chain([first], remaining))
+  alike = _alike(itertools.chain([first], remaining), on_refused)
+  examples = (
+    (split, features.serialize_example(_stored_example(episode)))
+    for episode in alike
+  )
   return write_serialized(
-    ((split, example) for example in _checked_examples(examples, features)),
+    examples,
     folder,
     features=features,
     version=version,
@@ -283,17 +291,42 @@ def _stored_example(episode: schema.StoredEpisode) -> dict[str, Any]:
   return {schema.STEPS: steps, **episode.metadata}
 
 
-def _checked_examples(examples, features) -> Iterator[bytes]:
-  """Serializes, and names what does not fit the first episode's features."""
-  for index, example in enumerate(examples):
-    try:
-      yield features.serialize_example(example)
-    except (ValueError, KeyError, TypeError) as error:
-      reason = ' '.join(str(error).split())
-      raise ValueError(
-        f'episode {index} has other fields than the first: {reason[:200]}; '
-        'leave it out, or convert it apart.'
-      ) from error
+def _alike(
+  episodes: Iterable[schema.StoredEpisode],
+  on_refused: Callable[[str], None] | None,
+) -> Iterator[schema.StoredEpisode]:
+  """Passes on the episodes that have the fields of the first one."""
+  fields: dict[str, tuple] = {}
+  for index, episode in enumerate(episodes):
+    found = _fields(episode)
+    fields = fields or found
+    if found == fields:
+      yield episode
+      continue
+    path = min(
+      path for path in {*found, *fields} if found.get(path) != fields.get(path)
+    )
+    reason = (
+      f'episode {index} of those that are whole: {path} has '
+      f'{found.get(path, "nothing")}, unlike {fields.get(path, "nothing")} in '
+      'the first one; leave it out, or convert it apart.'
+    )
+    if on_refused is None:
+      raise schema.BadEpisodeError(reason)
+    on_refused(reason)
+
+
+def _fields(episode: schema.StoredEpisode) -> dict[str, tuple]:
+  """Returns type and shape in a step of each array, by path."""
+  found = {}
+  for path, values in fields_lib.by_path(episode).items():
+    text = values.dtype.kind in 'OSU'
+    rows = path.split('/')[0] != fields_lib.EPISODE
+    found[path] = (
+      'text' if text else str(values.dtype),
+      values.shape[1:] if rows else values.shape,
+    )
+  return found
 
 
 def _set_name(folder: str) -> str:

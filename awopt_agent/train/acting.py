@@ -14,6 +14,7 @@ from awopt_agent.demos import recorder
 from awopt_agent.envs import experts
 from awopt_agent.serving import layout
 from awopt_agent.serving import predictor as predictor_lib
+from awopt_agent.train import config as config_lib
 
 __all__ = [
   'ENVIRONMENT',
@@ -147,7 +148,7 @@ def choose_actor(flags) -> tuple[MakeActor, dict[str, Any]]:
 
 def _choose_policy(flags) -> tuple[MakeActor, dict[str, Any]]:
   predictor = predictor_lib.Predictor(flags.policy, policy=flags.policy_kind)
-  _configure_as(predictor)
+  _configure_as(predictor, flags)
   actor = PolicyActor(predictor)
   if configured_task() not in envs.TASKS:
     return lambda env, before: actor, {}
@@ -171,14 +172,15 @@ def _make_expert(config, seed: int, env, before: int) -> recorder.Expert:
   return experts.make_expert(env, config, rng)
 
 
-def _configure_as(predictor: predictor_lib.Predictor) -> None:
-  """Makes environments what they were when the policy was trained."""
+def _configure_as(predictor: predictor_lib.Predictor, flags) -> None:
+  """Makes environments what they were in training, but for what flags bind."""
   path = os.path.join(predictor.folder, layout.CONFIG)
   with open(path, encoding='utf-8') as file:
     text = file.read()
   gin.clear_config()
   # Networks and learning are of no concern here.
   gin.parse_config(text, skip_unknown=True)
+  gin.parse_config_files_and_bindings(flags.gin_file, flags.gin_bindings)
 
 
 def _observed_by(predictor: predictor_lib.Predictor) -> str:
@@ -190,7 +192,4 @@ def _observed_by(predictor: predictor_lib.Predictor) -> str:
 
 def configured_task() -> str:
   """Returns the task that gin binds, or the default."""
-  try:
-    return gin.query_parameter('awopt_agent.envs.make.task')
-  except ValueError:  # Nothing is bound, or all but the task.
-    return _DEFAULT_TASK
+  return config_lib.bound('awopt_agent.envs.make.task', _DEFAULT_TASK)

@@ -3,12 +3,13 @@
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import gin
 
 from awopt_agent import resources
 
-__all__ = ['changed_bindings', 'load', 'operative']
+__all__ = ['bound', 'changed_bindings', 'load', 'operative']
 
 
 # Gin draws rules of this length under its headings; `operative` drops them.
@@ -43,6 +44,19 @@ def load(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> None:
       raise ValueError(
         f'gin: {reason} Check the line in your gin file or --gin_bindings.'
       ) from error
+
+
+def bound(name: str, default: Any) -> Any:
+  """Returns what is bound to a parameter, or `default`.
+
+  Args:
+    name: Such as 'TrainConfig.success_threshold'.
+    default: If nothing is.
+  """
+  try:
+    return gin.query_parameter(name)
+  except ValueError:
+    return default
 
 
 def operative() -> str:

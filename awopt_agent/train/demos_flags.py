@@ -94,7 +94,9 @@ def _add_convert_flags(convert) -> None:
     type=_option,
     help='of the format, such as filter_key=train; repeatable',
   )
-  convert.add_argument('--split', default='train', help='name of the split')
+  convert.add_argument(
+    '--split', type=_split_name, default='train', help='name of the split'
+  )
   convert.add_argument('--strict', action='store_true', help='refuse none')
   convert.add_argument('--out', required=True, help=_OUT)
 
@@ -115,7 +117,10 @@ def _places(text: str) -> list[int]:
   found: list[int] = []
   for part in text.split(','):
     first, _, last = part.partition('-')
-    found += range(int(first), int(last or first) + 1)
+    places = range(int(first), int(last or first) + 1)
+    if not places:
+      raise ValueError(part)
+    found += places
   return found
 
 
@@ -125,9 +130,17 @@ def _shares(text: str) -> dict[str, float]:
   for part in text.split(','):
     name, _, weight = part.partition('=')
     shares[name.strip()] = float(weight)
-    if not name.strip().isidentifier() or not shares[name.strip()] > 0:
+    if not shares[_split_name(name.strip())] > 0:
       raise ValueError(part)
+  if len(shares) < len(text.split(',')):
+    raise ValueError(text)
   return shares
+
+
+def _split_name(text: str) -> str:
+  if not text.isidentifier():
+    raise ValueError(text)
+  return text
 
 
 def _add_environment_flags(verb) -> None:

@@ -14,6 +14,7 @@ from awopt_agent.demos import (
   sources,
   statistics,
 )
+from awopt_agent.train import config
 
 __all__ = ['inspect', 'validate']
 
@@ -89,7 +90,10 @@ def validate(flags) -> str:
 
 def _mapper() -> mapping.EpisodeMapper:
   return mapping.EpisodeMapper(
-    mapping.Mapping(), success_threshold=schema.DEFAULT_SUCCESS_THRESHOLD
+    mapping.Mapping(),
+    success_threshold=config.bound(
+      'TrainConfig.success_threshold', schema.DEFAULT_SUCCESS_THRESHOLD
+    ),
   )
 
 

@@ -243,7 +243,7 @@ class Trainer:
 
   def add_demonstrations(
     self, episodes: Iterator[structs.Episode], *, total: int
-  ) -> int:
+  ) -> tuple[int, int]:
     """Writes demonstrations to the replay.
 
     Args:
@@ -251,7 +251,7 @@ class Trainer:
       total: How many will come, at most.
 
     Returns:
-      How many came.
+      How many came, and how many of them succeeded.
     """
     spec = self._agent.collect_data_spec.policy_info
     bar = progress.Progress('demonstrations', 'episodes', total=total)
@@ -273,7 +273,7 @@ class Trainer:
       count += 1
       bar.update(count, f'{self._writer.transitions} transitions')
     bar.close()
-    return count
+    return count, self._writer.successes
 
   def restore(self, folder: str) -> None:
     """Takes up a checkpoint; the replay was started from it already."""

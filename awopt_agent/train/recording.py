@@ -5,8 +5,8 @@ import os
 import sys
 
 from awopt_agent import envs
-from awopt_agent.demos import recorder, recording_writer
-from awopt_agent.train import acting
+from awopt_agent.demos import recorder, recording_writer, schema
+from awopt_agent.train import acting, config
 
 __all__ = ['record']
 
@@ -40,7 +40,12 @@ def record(flags) -> str:
       }
     )
     recording = recorder.Recorder(
-      env, make_actor(env, before), keep_failures=flags.all
+      env,
+      make_actor(env, before),
+      keep_failures=flags.all,
+      success_threshold=config.bound(
+        'TrainConfig.success_threshold', schema.DEFAULT_SUCCESS_THRESHOLD
+      ),
     )
     path = _write(flags, env, recording)
   return f'{path}: {recording.counts}'

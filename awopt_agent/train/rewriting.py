@@ -2,25 +2,37 @@
 
 import sys
 
-from awopt_agent.demos import converters, editing, sources, writer
+from awopt_agent.demos import (
+  converters,
+  editing,
+  mapping,
+  schema,
+  sources,
+  writer,
+)
+from awopt_agent.train import config
 
 __all__ = ['convert', 'describe', 'filter_set', 'merge', 'split']
+
+_DEFAULT = schema.DEFAULT_SUCCESS_THRESHOLD
 
 
 def convert(flags) -> str:
   """Writes somebody else's file or folder as RLDS, every value as it is."""
   writer.check_target(flags.out)
   refused: list[str] = []
+  on_refused = None if flags.strict else refused.append
   episodes = converters.read(
     flags.source,
     flags.format,
-    on_refused=None if flags.strict else refused.append,
+    on_refused=on_refused,
     **dict(flags.option),
   )
   path = writer.write_stored(
     episodes,
     flags.out,
     split=flags.split,
+    on_refused=on_refused,
     description=f'Converted from {flags.source.rstrip("/").split("/")[-1]}.',
   )
   for reason in refused:
@@ -39,7 +51,12 @@ def filter_set(flags) -> str:
     unique=flags.unique,
   )
   path = editing.filter_set(
-    flags.source, flags.out, selection, splits=flags.split
+    flags.source,
+    flags.out,
+    selection,
+    splits=flags.split,
+    mapping=mapping.Mapping(),
+    success_threshold=config.bound('TrainConfig.success_threshold', _DEFAULT),
   )
   return describe(path)
 

@@ -129,9 +129,17 @@ def _add(trainer, demonstrations, env) -> None:
     env.action_spec(),
     on_refused=lambda reason: print(f'refused: {reason}', flush=True),
   )
-  count = trainer.add_demonstrations(episodes, total=demonstrations.total)
+  count, successes = trainer.add_demonstrations(
+    episodes, total=demonstrations.total
+  )
   if notes := demonstrations.report():
     print(f'{count} demonstrations, {notes}', flush=True)
+  if not successes:
+    print(
+      'no demonstration succeeded: the actor learns nothing from them; see '
+      'Mapping.success.',
+      flush=True,
+    )
 
 
 def _go_on(trainer, agent, folder, latest: str | None, begin) -> str:

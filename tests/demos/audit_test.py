@@ -134,6 +134,14 @@ def test_what_may_be_meant_so_is_a_warning(change, field, problem):
   assert warning.episodes == [1]
 
 
+def test_a_reward_in_the_last_row_is_a_warning():
+  def change(steps):
+    steps['reward'][-1] = 1
+
+  (warning,) = _spoilt(change).findings()
+  assert warning.problem.startswith('of the last step is ignored')
+
+
 def test_an_action_in_a_last_row_may_lie_anywhere():
   def change(steps):
     steps['action']['move'][-1] = np.nan

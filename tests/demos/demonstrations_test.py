@@ -97,7 +97,9 @@ def test_a_set_without_one_good_episode_is_refused(sets):
   reading = demonstrations.DemonstrationReader(
     [Demonstrations(sets[0], mapping=wrong)]
   )
-  with pytest.raises(ValueError, match='none of the 4 .*observation/nothing'):
+  with pytest.raises(
+    ValueError, match='no demonstration of .*few .*observation/nothing'
+  ):
     next(reading.read())
 
 
@@ -150,3 +152,23 @@ def test_weights_are_for_all_or_none():
 def test_a_weight_must_be_positive():
   with pytest.raises(ValueError, match='weight must be > 0, got 0'):
     Demonstrations('a', weight=0)
+
+
+def test_what_weights_leave_out_is_told(sets):
+  few, many = sets
+  reading = demonstrations.DemonstrationReader(
+    [Demonstrations(few, weight=3), Demonstrations(many, weight=1)]
+  )
+  # Three of the few, one of the many, and the last of the few.
+  assert len(list(reading.read())) == 5
+  assert reading.report() == f'8 left out where {few} had no more'
+
+
+def test_a_weighted_set_without_one_good_episode_ends_reading(sets):
+  wrong = mapping.Mapping(observation='observation/nothing')
+  parts = [
+    Demonstrations(sets[0], weight=1),
+    Demonstrations(sets[1], weight=1, mapping=wrong),
+  ]
+  with pytest.raises(ValueError, match=f'no demonstration of {sets[1]}'):
+    list(demonstrations.DemonstrationReader(parts).read())

@@ -153,3 +153,68 @@ def test_text_alone_is_refused():
 def test_a_mapping_that_cannot_be_is_refused(changes, named):
   with pytest.raises(ValueError, match=named):
     mapping.Mapping(**changes)
+
+
+@pytest.mark.parametrize(
+  'ends',
+  [(1, 1), (0.5, -0.5), 5, (1, 2, 3), (0, np.inf), {'a': (1, 0)}, ([0, 2], 1)],
+)
+def test_a_range_that_is_none_is_refused(ends):
+  with pytest.raises(ValueError, match='pair of finite numbers'):
+    mapping.Mapping(action_fit='clip', action_range=ends)
+
+
+def test_a_range_of_actions_that_are_kept_is_refused():
+  with pytest.raises(ValueError, match='no effect on actions that are kept'):
+    mapping.Mapping(action_range=(-1, 1))
+
+
+@pytest.mark.parametrize(
+  'action, ends, named',
+  [
+    ('action', ([-1, -1], 1), r'\[2\] numbers for action, of shape \[3\]'),
+    ('action', {'a': (-1, 1)}, 'has a, but action has no parts'),
+    ({'a': 'action[0:1]'}, {'b': (-1, 1)}, 'names b, but action has a'),
+  ],
+)
+def test_a_range_that_does_not_fit_the_action_is_refused(action, ends, named):
+  with pytest.raises(ValueError, match=named):
+    _map(_stored(), action=action, action_fit='clip', action_range=ends)
+
+
+def test_nested_actions_are_cut_too():
+  stored = _stored(action={'arm': {'a': np.full((4, 1), 3.0)}})
+  assert _map(stored, action_fit='clip').action['arm']['a'][0] == 1
+
+
+def test_numbers_beyond_int32_are_refused():
+  stored = _stored()
+  stored.steps['observation']['t'] = np.array([0, 10**10, 1, 2])
+  with pytest.raises(schema.BadEpisodeError, match='observation/t .*beyond'):
+    _map(stored)
+
+
+@pytest.mark.parametrize(
+  'changes, named',
+  [
+    ({'is_first': np.array([True, False, True, False])}, 'is_first .* step 2'),
+    ({'discount': np.array([1, np.nan, 1, 1])}, 'discount must lie in'),
+    ({'discount': np.array([1, 0, 1, 1])}, 'be 0 at the end alone'),
+    ({'reward': np.array([b'a'] * 4)}, 'reward holds .* not numbers'),
+  ],
+)
+def test_what_would_join_end_or_spoil_transitions_is_refused(changes, named):
+  with pytest.raises(schema.BadEpisodeError, match=named):
+    _map(_stored(**changes))
+
+
+def test_without_flags_a_discount_of_0_marks_a_terminal_end():
+  episode = _map(_stored(discount=np.array([1, 1, 0, 0])))
+  assert episode.is_terminal
+  assert episode.discount.tolist() == [1, 1, 0, 0]
+
+
+def test_a_hole_is_not_counted_as_cut():
+  mapper = mapping.EpisodeMapper(mapping.Mapping(action_fit='clip'))
+  mapper(_stored(action=np.array([[np.nan], [3], [0], [9]])))
+  assert str(mapper.report) == '1 of 3 action values were cut, by 2 at most'

@@ -111,6 +111,32 @@ def test_refuses_a_set_without_steps(tmp_path):
     next(reader.read_episodes(str(tmp_path)))
 
 
+def test_an_episode_without_steps_is_refused_and_the_rest_is_read(tmp_path):
+  folder = str(tmp_path / 'some')
+  features = writer.episode_features(fakes.TIME_STEP_SPEC, fakes.ACTION_SPEC)
+  examples = [
+    writer.make_example(fakes.make_episode(2)),
+    {'steps': []},
+    writer.make_example(fakes.make_episode(3)),
+  ]
+  writer.write_serialized(
+    (('train', features.serialize_example(one)) for one in examples),
+    folder,
+    features=features,
+  )
+  told = []
+  episodes = list(reader.read_episodes(folder, on_refused=told.append))
+  assert [episode.length for episode in episodes] == [2, 3]
+  assert len(told) == 1 and told[0].startswith('episode 1: ')
+
+
+def test_an_episode_is_stacked_from_any_number_of_parts(folder, monkeypatch):
+  monkeypatch.setattr(reader, '_AT_ONCE', 2)
+  for one, k in zip(reader.read_episodes(folder), range(5), strict=True):
+    expected = fakes.make_episode(1 + k, is_terminal=k != 2, seed=k)
+    fakes.assert_same(one, expected)
+
+
 @needs_bridge
 def test_an_episode_without_end_in_a_real_set_counts_as_cut():
   episodes = list(reader.read_episodes(str(BRIDGE), 'train[:3]'))

@@ -58,6 +58,27 @@ def test_a_function_that_does_not_exist_is_named(name):
   assert 'module:function' in str(raised.value)
 
 
+def fail(episode):
+  raise KeyError('zzz')
+
+
+def test_a_function_that_fails_is_named_with_the_episode():
+  with pytest.raises(ValueError, match='fail failed on episode 0: KeyError'):
+    _succeeds(fail)
+
+
+def test_a_rule_of_another_kind_is_refused():
+  with pytest.raises(ValueError, match='must be a rule, .* got 3'):
+    _succeeds(3)
+
+
+def test_the_last_reward_stands_before_the_last_row():
+  steps = {'reward': np.array([0.0, 1.0, 0.0])}
+  episode = schema.StoredEpisode(steps, {})
+  rule = success.make_rule('reward > 0.5', 'end', 0.0)
+  assert rule(episode, steps['reward'][:-1], 0)
+
+
 def test_an_unknown_moment_is_refused():
   with pytest.raises(ValueError, match='ever, end'):
     _succeeds('all', 'sometimes')

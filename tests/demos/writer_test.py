@@ -199,7 +199,9 @@ def test_stored_episodes_keep_their_fields_types_and_values(folder):
 
 def test_a_stored_episode_unlike_the_first_is_named_and_nothing_kept(folder):
   other = _stored(2, action=np.ones((2, 4)))
-  with pytest.raises(ValueError, match='^episode 1 has other fields') as raised:
+  with pytest.raises(
+    ValueError, match=r'^episode 1 .*: action has .*4'
+  ) as raised:
     writer.write_stored([_stored(3), other], folder)
   assert len(str(raised.value).splitlines()) == 1
   assert not os.path.exists(folder)

@@ -141,7 +141,7 @@ def test_the_seed_decides_every_byte(run, tmp_path):
     (['record', '--out', '{}/Some-Demos'], "'Some-Demos' cannot name"),
     (['record', '--out', '{}/x', '--noise', '-1'], 'noise is a standard'),
     (['record', '--out', '{}/file/x'], 'cannot write to {}/file/x: '),
-    (['record', '--out', '{}/x', '--noise', '9'], 'the expert succeeded in'),
+    (['record', '--out', '{}/x', '--noise', '9'], 'who acts succeeded in'),
     (['play', '--out', '{}/a.avi'], "'{}/a.avi' must end in one of"),
     (['play', '--out', '{}/a.gif', '--task', 'fly'], "unknown task 'fly'"),
     (['play', '--out', '{}/a.gif', '--demos', '{}/b'], 'no folder {}/b'),

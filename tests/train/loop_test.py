@@ -77,9 +77,8 @@ def _start(
       parts.trainer.restore(latest)
     else:
       demonstrations = [fakes.make_demonstration() for _ in range(3)]
-      assert (
-        parts.trainer.add_demonstrations(iter(demonstrations), total=3) == 3
-      )
+      added = parts.trainer.add_demonstrations(iter(demonstrations), total=3)
+      assert added == (3, 3)
     yield parts
   finally:
     parts.trainer.close()

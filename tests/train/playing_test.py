@@ -50,6 +50,8 @@ def _play(tmp_path):
       'seed': 0,
       'noise': None,
       'bias_m': None,
+      'gin_file': [],
+      'gin_bindings': [],
     }
     line = playing.play(argparse.Namespace(**{**flags, **changes}))
     path, _, said = line.partition(': ')

@@ -22,6 +22,8 @@ def _flags(tmp_path, **changes):
     'policy': None,
     'policy_kind': None,
     'random': False,
+    'gin_file': [],
+    'gin_bindings': [],
     'robot': None,
     'world': None,
     'observation': None,

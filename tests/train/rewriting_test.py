@@ -1,10 +1,11 @@
 import argparse
 
+import gin
 import numpy as np
 import pytest
 
 from awopt_agent.demos import reader, writer
-from awopt_agent.train import rewriting
+from awopt_agent.train import config, demos_flags, rewriting
 from tests.demos import fakes
 
 
@@ -84,3 +85,25 @@ def test_a_strict_conversion_stops_and_leaves_nothing(tmp_path):
 def test_an_option_that_the_format_lacks_is_named(tmp_path):
   with pytest.raises(ValueError, match="no option 'fps'"):
     _convert(tmp_path, option=[('fps', 3)])
+
+
+def test_a_threshold_of_the_configuration_decides(tmp_path):
+  source, out = str(tmp_path / 'two'), str(tmp_path / 'some')
+  episodes = [fakes.make_episode(2), fakes.make_episode(3, seed=1)]
+  episodes[1].reward[0] = 5
+  writer.write_episodes(episodes, source, **fakes.SPECS)
+  config.load(['base/state.gin'], ['TrainConfig.success_threshold = 5.5'])
+  flags = demos_flags.parse(['filter', source, '--out', out, '--successes'])
+  rewriting.filter_set(flags)
+  gin.clear_config()
+  assert [e.length for e in reader.read_episodes(out)] == [3]
+
+
+def test_a_place_that_no_split_has_is_named(tmp_path):
+  source = str(tmp_path / 'one')
+  writer.write_episodes([fakes.make_episode(2)], source, **fakes.SPECS)
+  flags = demos_flags.parse(
+    ['filter', source, '--out', str(tmp_path / 'b'), '--index', '0,9']
+  )
+  with pytest.raises(ValueError, match='no episode 9: the last one is 0'):
+    rewriting.filter_set(flags)
