@@ -207,17 +207,19 @@ def _values(stored) -> Iterable[tuple[str, str, str]]:
       yield ERROR, path, 'is 0 before the end'
     elif path == schema.DISCOUNT and np.any((values < 0) | (values > 1)):
       yield ERROR, path, 'lies beyond 0 to 1'
-
-  rewards = np.asarray(stored.steps.get(schema.REWARD, ()))
-  if (
-    rewards.ndim == 1 and rewards.dtype.kind in 'biuf' and np.any(rewards[-1:])
-  ):
+  if _has_last_reward(stored):
     yield (
       WARNING,
       schema.REWARD,
       "of the last step is ignored (Mapping.success = 'reward > 0' and "
       "Mapping.reward = 'success' count it)",
     )
+
+
+def _has_last_reward(stored) -> bool:
+  rewards = np.asarray(stored.steps.get(schema.REWARD, ()))
+  is_number = rewards.ndim == 1 and rewards.dtype.kind in 'biuf'
+  return bool(is_number and np.any(rewards[-1:]))
 
 
 def _actions(episode: structs.Episode) -> Iterable[tuple[str, str, str]]:

@@ -84,14 +84,7 @@ def _train(flags, config, folder, env, demonstrations) -> str:
   if latest:
     folder.check_same(config_lib.operative(), flags.seed)
   if flags.dry_run:
-    return ', '.join(
-      [
-        f'dry run: {fitting} demonstrations',
-        *filter(None, [demonstrations.report()]),
-        folder.path,
-        f'{"resumes " + latest if latest else "a new run"}: all fits.',
-      ]
-    )
+    return _describe_dry_run(fitting, demonstrations, folder, latest)
   log = metrics.MetricsLog(folder.metrics)
   done = latest and _finished(latest, config, folder, log, agent.headline)
   if done:
@@ -120,6 +113,17 @@ def _train(flags, config, folder, env, demonstrations) -> str:
     stack.callback(trainer.close)
     begin = functools.partial(_add, trainer, demonstrations, env)
     return _go_on(trainer, agent, folder, latest, begin)
+
+
+def _describe_dry_run(fitting: int, demonstrations, folder, latest) -> str:
+  return ', '.join(
+    [
+      f'dry run: {fitting} demonstrations',
+      *filter(None, [demonstrations.report()]),
+      folder.path,
+      f'{"resumes " + latest if latest else "a new run"}: all fits.',
+    ]
+  )
 
 
 def _add(trainer, demonstrations, env) -> None:
