@@ -102,11 +102,19 @@ def options_of(name: str) -> tuple[str, ...]:
 def _check(name: str, options: dict[str, Any]) -> None:
   if name not in FORMATS:
     raise ValueError(f'no format {name!r}; choose one of {", ".join(FORMATS)}.')
-  for option in options:
+  parameters = inspect.signature(FORMATS[name]).parameters
+  for option, value in options.items():
     if option not in options_of(name):
       known = ', '.join(options_of(name)) or 'none'
       raise ValueError(
         f'the format {name} has no option {option!r}; it has: {known}.'
+      )
+    kind = parameters[option].annotation
+    if not isinstance(value, kind):
+      wanted = getattr(kind, '__name__', kind)
+      raise ValueError(
+        f'the option {option} of the format {name} must be {wanted}, got '
+        f'{value!r}.'
       )
 
 

@@ -137,3 +137,16 @@ def test_failures_of_libraries_get_the_name_of_the_file(tmp_path, monkeypatch):
   next(episodes)
   with pytest.raises(OSError, match=f'{path} cannot be read as dapg: cannot'):
     next(episodes)
+
+
+@pytest.mark.parametrize(
+  'name, options, named',
+  [
+    ('numpy', {'max_steps': 'abc'}, r"max_steps .* int \| None, got 'abc'"),
+    ('minari', {'skip_infos': 'yes'}, "skip_infos .* must be bool, got 'yes'"),
+    ('robomimic', {'filter_key': 3}, 'filter_key of the format robomimic'),
+  ],
+)
+def test_an_option_of_another_type_is_refused(tmp_path, name, options, named):
+  with pytest.raises(ValueError, match=named):
+    converters.read(save(name, tmp_path), name, **options)
