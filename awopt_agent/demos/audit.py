@@ -53,7 +53,7 @@ class Audit:
 
   def __init__(self):
     self._findings: dict[tuple, Finding] = {}
-    self._shapes: dict[str, tuple] = {}
+    self._shapes: dict[str, str] = {}
     # Of each field of a split: its first value, until another one is seen.
     self._constants: dict[tuple[str, str], Any] = {}
     self._seen: dict[bytes, tuple[str, int]] = {}
@@ -97,21 +97,10 @@ class Audit:
     finding.episodes.append(index)
 
   def _changes(self, stored) -> Iterator[tuple[str, str, str]]:
-    for path, values in fields.by_path(stored).items():
-      # Lengths of episodes differ, and so do those of texts.
-      rows = path.split('/')[0] != fields.EPISODE
-      kind = values.dtype.kind
-      found = (
-        values.shape[1:] if rows else values.shape,
-        'text' if kind in 'OSU' else str(values.dtype),
-      )
+    for path, found in fields.signature(stored).items():
       first = self._shapes.setdefault(path, found)
       if found != first:
-        yield (
-          ERROR,
-          path,
-          f'has {_describe(found)}, unlike {_describe(first)} before',
-        )
+        yield ERROR, path, f'has {found}, unlike {first} before'
 
   def _copies(self, split, index, stored) -> Iterator[tuple[str, str, str]]:
     digest = hashlib.blake2b(digest_size=16)
@@ -235,11 +224,6 @@ def _actions(episode: structs.Episode) -> Iterable[tuple[str, str, str]]:
 
 def _reason(outcome: schema.BadEpisodeError) -> str:
   return str(outcome).split(': ', 1)[-1].split(';')[0].rstrip('.')
-
-
-def _describe(found: tuple) -> str:
-  shape, dtype = found
-  return f'{dtype} {list(shape)}'
 
 
 def _all_equal(values: np.ndarray, first: Any) -> bool:

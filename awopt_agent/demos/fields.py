@@ -9,7 +9,7 @@ import tree
 
 from awopt_agent.demos import schema
 
-__all__ = ['EPISODE', 'Field', 'by_path', 'paths']
+__all__ = ['EPISODE', 'Field', 'by_path', 'paths', 'signature']
 
 # Begins the path of what belongs to the episode, not to its steps.
 EPISODE = 'episode'
@@ -114,3 +114,14 @@ def by_path(episode: schema.StoredEpisode) -> dict[str, np.ndarray]:
 def paths(episode: schema.StoredEpisode) -> list[str]:
   """Returns the path of every array of an episode."""
   return list(by_path(episode))
+
+
+def signature(episode: schema.StoredEpisode) -> dict[str, str]:
+  """Returns type and shape in a step, such as 'float32 [3]', by path."""
+  found = {}
+  for path, values in by_path(episode).items():
+    # Lengths of episodes differ, and so do those of texts.
+    rows = path.split('/')[0] != EPISODE
+    kind = 'text' if values.dtype.kind in 'OSU' else str(values.dtype)
+    found[path] = f'{kind} {list(values.shape[1:] if rows else values.shape)}'
+  return found

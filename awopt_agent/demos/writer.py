@@ -296,9 +296,9 @@ def _alike(
   on_refused: Callable[[str], None] | None,
 ) -> Iterator[schema.StoredEpisode]:
   """Passes on the episodes that have the fields of the first one."""
-  fields: dict[str, tuple] = {}
+  fields: dict[str, str] = {}
   for index, episode in enumerate(episodes):
-    found = _fields(episode)
+    found = fields_lib.signature(episode)
     fields = fields or found
     if found == fields:
       yield episode
@@ -314,19 +314,6 @@ def _alike(
     if on_refused is None:
       raise schema.BadEpisodeError(reason)
     on_refused(reason)
-
-
-def _fields(episode: schema.StoredEpisode) -> dict[str, tuple]:
-  """Returns type and shape in a step of each array, by path."""
-  found = {}
-  for path, values in fields_lib.by_path(episode).items():
-    text = values.dtype.kind in 'OSU'
-    rows = path.split('/')[0] != fields_lib.EPISODE
-    found[path] = (
-      'text' if text else str(values.dtype),
-      values.shape[1:] if rows else values.shape,
-    )
-  return found
 
 
 def _set_name(folder: str) -> str:

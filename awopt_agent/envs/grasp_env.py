@@ -9,7 +9,7 @@ from tf_agents.environments import py_environment
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
-from awopt_agent.envs import robots, scenes, sensors, tasks
+from awopt_agent.envs import episode_sequence, robots, scenes, sensors, tasks
 from awopt_agent.envs import simulation as simulation_lib
 from awopt_agent.envs import world as world_lib
 
@@ -42,7 +42,7 @@ def action_spec() -> dict[str, array_spec.BoundedArraySpec]:
 
 
 @gin.configurable(denylist=['seed'])
-class GraspEnv(py_environment.PyEnvironment):
+class GraspEnv(episode_sequence.EpisodeSequence, py_environment.PyEnvironment):
   """A robot arm that grasps, with a sparse reward at the end.
 
   An action moves the gripper by a displacement inside the workspace, or opens
@@ -163,19 +163,6 @@ class GraspEnv(py_environment.PyEnvironment):
 
   def observation_spec(self):
     return self._observation_spec
-
-  def get_state(self) -> dict[str, int]:
-    """Returns what decides the episodes to come: seed and episodes begun."""
-    return {'seed': self._seed, 'episodes_begun': self._episodes_begun}
-
-  def set_state(self, state: dict[str, int]) -> None:
-    """Makes the next `reset` begin the episode that `state` implies."""
-    self._seed = state['seed']
-    self._episodes_begun = state['episodes_begun']
-
-  def seed(self, seed: int) -> None:
-    """Starts the sequence of episodes that belongs to `seed`."""
-    self.set_state({'seed': seed, 'episodes_begun': 0})
 
   def success(self) -> bool:
     """Tells whether the task is done now."""

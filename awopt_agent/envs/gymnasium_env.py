@@ -15,6 +15,8 @@ import numpy as np
 from tf_agents.environments import py_environment
 from tf_agents.trajectories import time_step as ts
 
+from awopt_agent.envs import episode_sequence
+
 __all__ = ['GymnasiumEnv', 'UnknownEnvironmentError']
 
 _OBSERVATIONS = ('keep', 'flatten')
@@ -26,7 +28,9 @@ class UnknownEnvironmentError(ValueError):
 
 
 @gin.configurable(denylist=['task', 'seed'])
-class GymnasiumEnv(py_environment.PyEnvironment):
+class GymnasiumEnv(
+  episode_sequence.EpisodeSequence, py_environment.PyEnvironment
+):
   """A Gymnasium environment.
 
   Its `terminated` ends an episode with discount 0; its `truncated` alone with
@@ -129,19 +133,6 @@ class GymnasiumEnv(py_environment.PyEnvironment):
   def get_info(self) -> dict[str, Any]:
     """Returns the info of the last step or reset."""
     return self._info
-
-  def get_state(self) -> dict[str, int]:
-    """Returns what decides the episodes to come: seed and episodes begun."""
-    return {'seed': self._seed, 'episodes_begun': self._episodes_begun}
-
-  def set_state(self, state: dict[str, int]) -> None:
-    """Makes the next `reset` begin the episode that `state` implies."""
-    self._seed = state['seed']
-    self._episodes_begun = state['episodes_begun']
-
-  def seed(self, seed: int) -> None:
-    """Starts the sequence of episodes that belongs to `seed`."""
-    self.set_state({'seed': seed, 'episodes_begun': 0})
 
   @property
   def can_render(self) -> bool:

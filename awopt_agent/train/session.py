@@ -72,14 +72,14 @@ def _check_fit(demonstrations, env, *, whole: bool) -> int:
 
 def _train(flags, config, folder, env, demonstrations) -> str:
   agent = builders.make_agent(env, flags.seed)
-  # A strict run begins only where every episode is good.
-  whole = flags.dry_run or config.strict_demonstrations
-  fitting = _check_fit(demonstrations, env, whole=whole)
   replay_config = tables.ReplayConfig()
   store = checkpoints.CheckpointStore(folder.checkpoints, agent)
   if not flags.dry_run:
     store.recover()
   latest = store.latest()
+  # A strict run begins only where every episode is good.
+  whole = flags.dry_run or (config.strict_demonstrations and not latest)
+  fitting = _check_fit(demonstrations, env, whole=whole)
   # Before its first checkpoint a folder holds nothing that could be mixed up.
   if latest:
     folder.check_same(config_lib.operative(), flags.seed)

@@ -71,3 +71,12 @@ def test_every_array_has_a_path():
     'observation/state',
     'reward',
   ]
+
+
+def test_a_signature_has_types_and_shapes_of_a_step():
+  assert fields.signature(EPISODE) == {
+    'episode/success': 'bool []',
+    'episode/where/lab': 'int64 []',
+    'observation/state': 'float64 [2]',
+    'reward': 'float64 []',
+  }
