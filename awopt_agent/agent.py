@@ -43,7 +43,8 @@ class AwOptInfo(NamedTuple):
     advantage: Of the logged actions over the actor's, return units.
     weight: Advantage weight of the kept actions.
     success_share: Share of transitions from successful episodes.
-    candidate_share: Share of targets in which the actor beat CEM.
+    candidate_share: Share of targets in which the actor beat CEM; 0 where
+      targets were given, for then nothing tells.
   """
 
   critic_loss: tf.Tensor
@@ -67,7 +68,9 @@ class AwOptAgent(tf_agent.TFAgent):
   alone, weighted by advantage. Practice is run by CEM or by the actor.
 
   Trains on `structs.Experience`: trajectories `[B, n + 1]` with a label on each
-  step; `experience.labelling` makes them in a loop of your own.
+  step; `experience.labelling` makes them in a loop of your own. `train` and
+  `loss` take `target=`, `[B]` Bellman targets from elsewhere, and compute none
+  then.
   """
 
   def __init__(
@@ -265,34 +268,79 @@ class AwOptAgent(tf_agent.TFAgent):
   def _initialize(self):
     self.critic_learner.begin()
 
-  def time_parts(self, experience: structs.Experience) -> dict[str, float]:
-    """Times the parts of a training step, each alone; nothing is learned.
+  @property
+  def target_variables(self) -> list[tf.Variable]:
+    """What `bellman_targets` reads: weights to send to who computes them."""
+    return self.critic_learner.target_variables(self.actor_learner.actor)
+
+  @property
+  def acting_variables(self) -> list[tf.Variable]:
+    """The step counter, and the weights by which all policies act.
+
+    Weights to send to who practises or evaluates; without the state of chance,
+    which is each one's own.
+    """
+    weights = networks.variables_of(
+      self.actor_learner.actor, self._acting_critic()
+    )
+    return [self.train_step_counter, *weights]
+
+  def bellman_targets(self, experience: structs.Experience) -> tf.Tensor:
+    """Computes what the critic learns towards, as a training step does.
+
+    Draws from the chance of training. To train on these targets, here or in
+    another process, hand them on: `train(experience, target=targets)`.
 
     Args:
       experience: A batch, as `train` takes it.
 
     Returns:
+      `[B]` float32, return units; 0 where the critic does not learn.
+
+    Raises:
+      ValueError: If the experience does not fit `training_data_spec`.
+
+    Source: the Bellman updaters of QT-Opt (arXiv:1806.10293).
+    """
+    batch, _ = self._transitions(experience, None)
+    return self._target(batch, self._training_seed())[0]
+
+  def time_parts(
+    self, experience: structs.Experience, *, target_given: bool = False
+  ) -> dict[str, float]:
+    """Times the parts of a training step, each alone; nothing is learned.
+
+    Args:
+      experience: A batch, as `train` takes it.
+      target_given: Whether `train` is given its targets, and has no such part.
+
+    Returns:
       Seconds of 'target', 'critic' and 'actor'; the latter two with gradients.
     """
-    return self._part_timer.seconds(experience)
+    without = ['target'] if target_given else []
+    return self._part_timer.seconds(experience, without=without)
 
-  def _train(self, experience, weights=None):
-    losses, gradients, info = self._differentiate(experience, weights)
+  def _train(self, experience, weights=None, target=None):
+    losses, gradients, info = self._differentiate(experience, weights, target)
     # No weight changes by a batch that is not finite.
     with tf.control_dependencies([*losses, *_finite_norms(*gradients)]):
       self._update(*gradients)
     self._summarize(info)
     return tf_agent.LossInfo(tf.add_n(losses), info)
 
-  def _loss(self, experience, weights=None, training=False):
-    losses, _, info = self._differentiate(experience, weights)
+  def _loss(self, experience, weights=None, training=False, target=None):
+    losses, _, info = self._differentiate(experience, weights, target)
     return tf_agent.LossInfo(tf.add_n(losses), info)
 
-  def _differentiate(self, experience, weights):
+  def _differentiate(self, experience, weights, given):
     """Returns both losses, the gradients of what they change, and all terms."""
     batch, importance = self._transitions(experience, weights)
+    # Two, even where the target needs none: the actor's chance stays the same.
     seeds = self._training_seed(), self._training_seed()
-    target, target_terms = self._target(batch, seeds[0])
+    if given is None:
+      target, target_terms = self._target(batch, seeds[0])
+    else:
+      target, target_terms = self.critic_learner.given_target(batch, given)
     critic_loss, critic_terms, critic_gradients = _with_gradient(
       self.critic_learner, batch, importance, target
     )

@@ -6,7 +6,7 @@ from tf_agents.utils import common
 
 from awopt_agent import agent as agent_lib
 from awopt_agent import structs
-from awopt_agent.learning import cem
+from awopt_agent.learning import cem, critic_learner
 from tests import fakes
 
 # A search that stays within .05 of 0, so that a candidate can beat it.
@@ -207,6 +207,183 @@ def test_equal_seeds_train_alike_and_others_do_not(tmp_path):
     assert not np.array_equal(values[0][name], values[2][name])
 
 
+# Targets from elsewhere.
+
+
+def test_targets_are_what_a_step_learns_towards():
+  hand = fakes.ByHand()
+  hand.target.set(bias=2, slope=3, x_slope=10)
+  hand.lagged.set(bias=100)
+  experience = fakes.make_experience(
+    move=[[0, 0], [0, 0]],
+    reward=[[0.5, 77], [0.25, 77]],
+    discount=[[1, 1], [0, 1]],
+    x=[[0, 0.1], [0, 0.1]],
+  )
+  targets = tf.function(hand.agent.bellman_targets)(experience)
+  # .5 + .9 * (2 + 3 * 1 + 10 * .1), and .25 where the episode ended.
+  np.testing.assert_allclose(targets, [5.9, 0.25], rtol=1e-5)
+  assert targets.dtype == tf.float32
+
+
+@pytest.mark.parametrize('target', ['actor', 'max_q_actor_candidate'])
+def test_a_step_on_its_own_targets_is_the_same_step(target):
+  config = agent_lib.CriticConfig(target=target, lag=2)
+  plain, given = (fakes.make_agent(critic=config) for _ in range(2))
+  for seed in range(3):
+    experience = fakes.random_experience(seed=seed)
+    chance = tf.identity(given._training_rng.state)
+    targets = given.bellman_targets(experience)
+    given._training_rng.reset(chance)
+    plain.train(experience)
+    given.train(experience, target=targets)
+  # Actors, slots and the state of chance, too.
+  fakes.assert_equal(
+    fakes.values_of(plain.variables), fakes.values_of(given.variables)
+  )
+
+
+def test_targets_draw_from_the_chance_of_training():
+  agent = fakes.make_agent(critic=fakes.plain(target='actor'))
+  experience = fakes.random_experience()
+  chance = tf.identity(agent._training_rng.state)
+  first, second = (agent.bellman_targets(experience) for _ in range(2))
+  assert not np.array_equal(first, second)
+  agent._training_rng.reset(chance)
+  np.testing.assert_array_equal(agent.bellman_targets(experience), first)
+
+
+def operations(agent, *args, **kwargs):
+  """Returns the types of the operations in a compiled training step."""
+  traced = tf.function(agent.train).get_concrete_function(*args, **kwargs)
+  inner = traced.graph.as_graph_def().library.function
+  nodes = [traced.graph.as_graph_def().node, *(f.node_def for f in inner)]
+  return {node.op for part in nodes for node in part}
+
+
+def test_a_step_on_given_targets_searches_nothing():
+  agent, experience = fakes.make_agent(), fakes.random_experience(4)
+  assert 'TopKV2' in operations(agent, experience)  # It picks the elites.
+  assert 'TopKV2' not in operations(agent, experience, target=tf.zeros([4]))
+
+
+def test_terms_tell_of_given_targets():
+  hand = fakes.ByHand()
+  hand.critic.set(bias=1)
+  experience = fakes.make_experience(
+    # The last row is past its episode's end, and counts nowhere.
+    move=[[0, 0]] * 3,
+    reward=[[9, 9]] * 3,
+    step=[[0, 1], [0, 1], [5, 5]],
+    length=5,
+  )
+  info = hand.agent.loss(experience, target=tf.constant([2.0, 5, 7])).extra
+  np.testing.assert_allclose(info.target, 3.5)
+  # ((1 - 2)^2 + (1 - 5)^2) / 2.
+  np.testing.assert_allclose(info.critic_loss, 8.5)
+  assert info.candidate_share == 0
+
+
+@pytest.mark.parametrize('shape', [[], [1], [3], [4, 1]])
+def test_a_target_of_another_shape_is_refused(shape):
+  agent, experience = fakes.make_agent(), fakes.random_experience(4)
+  with pytest.raises(ValueError, match=r'target must have the shape \(4,\)'):
+    agent.train(experience, target=tf.zeros(shape))
+
+
+def test_a_target_of_another_length_is_refused_where_none_is_known():
+  agent, experience = fakes.make_agent(), fakes.random_experience(4)
+  any_length = tf.nest.map_structure(
+    lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), experience
+  )
+  train = tf.function(
+    lambda batch, target: agent.train(batch, target=target),
+    input_signature=[any_length, tf.TensorSpec([None])],
+  )
+  with pytest.raises(tf.errors.InvalidArgumentError):
+    train(experience, tf.zeros([1]))
+  assert agent.train_step_counter == 0
+  train(experience, tf.zeros([4]))
+
+
+def refs(variables):
+  return {variable.ref() for variable in variables}
+
+
+@pytest.mark.parametrize(
+  'config',
+  [
+    *({'target': target} for target in critic_learner.TARGETS),
+    {'online_target': True},
+    {'lag': 0},
+    {'ensemble': 2},
+    {'learns': False},
+  ],
+  ids=str,
+)
+def test_the_variables_of_targets_are_those_that_they_read(config):
+  agent = fakes.make_agent(critic=fakes.plain(**config), headline='actor')
+  with tf.GradientTape() as tape:
+    agent.bellman_targets(fakes.random_experience())
+  assert refs(agent.target_variables) == refs(tape.watched_variables())
+
+
+@pytest.mark.parametrize('share_encoder', [False, True])
+def test_targets_follow_from_the_variables_that_are_sent(share_encoder):
+  here, there = (
+    fakes.make_agent(
+      seed=seed,
+      share_encoder=share_encoder,
+      critic=fakes.plain(online_target=True),
+    )
+    for seed in (1, 2)
+  )
+  experience = fakes.random_experience()
+  there._training_rng.reset(here._training_rng.state)
+  for old, new in zip(
+    there.target_variables, here.target_variables, strict=True
+  ):
+    old.assign(new)
+  np.testing.assert_array_equal(
+    there.bellman_targets(experience), here.bellman_targets(experience)
+  )
+  assert len(refs(here.target_variables)) == len(here.target_variables)
+
+
+@pytest.mark.parametrize('act_with_target', [False, True])
+def test_all_policies_follow_from_the_variables_that_are_sent(act_with_target):
+  here, there = (
+    fakes.make_agent(seed=seed, act_with_target=act_with_target)
+    for seed in (1, 2)
+  )
+  train_steps(here, range(2))
+  for old, new in zip(
+    there.acting_variables, here.acting_variables, strict=True
+  ):
+    old.assign(new)
+  there._practice_rng.reset(here._practice_rng.state)
+  step = fakes.time_steps([0.0, 0.5], first=True)
+  for left, right in zip(
+    [*here.policies.values(), here.collect_policy],
+    [*there.policies.values(), there.collect_policy],
+    strict=True,
+  ):
+    state = left.get_initial_state(2)
+    tf.nest.map_structure(
+      np.testing.assert_array_equal,
+      left.action(step, state),
+      right.action(step, state),
+    )
+
+
+def test_chance_is_not_sent_to_who_acts():
+  agent = fakes.make_agent()
+  practice = refs(agent.collect_policy.variables())
+  chance = agent._practice_rng.state.ref()
+  assert refs(agent.acting_variables) == practice - {chance}
+  assert agent.acting_variables[0] is agent.train_step_counter
+
+
 # Policies.
 
 
@@ -306,6 +483,12 @@ def test_parts_of_a_step_are_timed_without_taking_one():
   assert seconds.keys() == {'target', 'critic', 'actor'}
   assert all(0 < value < 60 for value in seconds.values())
   fakes.assert_equal(fakes.values_of(agent.variables), before)
+
+
+def test_targets_that_are_given_are_not_timed():
+  agent, experience = fakes.make_agent(), fakes.random_experience()
+  seconds = agent.time_parts(experience, target_given=True)
+  assert seconds.keys() == {'critic', 'actor'}
 
 
 def test_parts_that_do_not_learn_are_timed_too():

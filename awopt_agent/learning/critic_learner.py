@@ -230,6 +230,50 @@ class CriticLearner(tf.Module):
       'candidate_share': averages.weighted_mean(won, batch.valid),
     }
 
+  def given_target(
+    self, batch: transitions.Transitions, target: Any
+  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Takes targets from elsewhere in the place of `bellman_target`'s.
+
+    Args:
+      batch: B transitions.
+      target: `[B]`, return units.
+
+    Returns:
+      The targets, and the same terms about them.
+
+    Raises:
+      ValueError: If the targets have another shape or type.
+    """
+    target = tf.convert_to_tensor(target, tf.float32)
+    rows = batch.valid.shape
+    if target.shape.rank != 1 or not target.shape.is_compatible_with(rows):
+      raise ValueError(
+        f'target must have the shape {rows} of this batch, got {target.shape}; '
+        'give one number for each transition, as bellman_targets does.'
+      )
+    if not rows.is_fully_defined():  # One target would be broadcast to all.
+      with tf.control_dependencies(
+        [tf.debugging.assert_equal(tf.shape(target), tf.shape(batch.valid))]
+      ):
+        target = tf.identity(target)
+    return target, {
+      'target': averages.weighted_mean(target, batch.valid),
+      'candidate_share': tf.constant(0.0),
+    }
+
+  def target_variables(self, actor: base.Actor) -> list[tf.Variable]:
+    """Returns what `bellman_target` reads, each once."""
+    config = self._config
+    parts: list[tf.Module] = []
+    if config.learns:
+      parts.append(self.critic if config.online_target else self.target)
+      if config.lag and not config.online_target:
+        parts.append(self.lagged)
+      if config.target != 'max_q':
+        parts.append(actor)
+    return base.variables_of(*parts)
+
   def _next_action(self, batch, critic, *, actor, seed):
     """Returns the action in the target, with its score."""
     kind = self._config.target

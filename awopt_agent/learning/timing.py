@@ -1,7 +1,7 @@
 """How long the parts of a training step take."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -26,22 +26,32 @@ class PartTimer:
     self._parts = {
       name: tf.function(_to_one_number(part)) for name, part in parts.items()
     }
-    self._compiled = False
+    self._compiled: set[str] = set()
 
-  def seconds(self, *args: Any) -> dict[str, float]:
-    """Returns the time of each part in a single run, seconds."""
-    if not self._compiled:
-      self._run(args)
-      self._compiled = True
-    return self._run(args)
+  def seconds(
+    self, *args: Any, without: Collection[str] = ()
+  ) -> dict[str, float]:
+    """Times a single run of each part.
 
-  def _run(self, args) -> dict[str, float]:
-    found = {}
-    for name, part in self._parts.items():
-      began = time.perf_counter()
-      part(*args).numpy()  # A GPU has computed it then, not queued it alone.
-      found[name] = time.perf_counter() - began
-    return found
+    Args:
+      *args: Of the parts.
+      without: Names of parts that are not run.
+
+    Returns:
+      Seconds by name.
+    """
+    names = [name for name in self._parts if name not in without]
+    for name in names:
+      if name not in self._compiled:
+        self._run(name, args)
+        self._compiled.add(name)
+    return {name: self._run(name, args) for name in names}
+
+  def _run(self, name: str, args) -> float:
+    began = time.perf_counter()
+    # A GPU has computed it then, not queued it alone.
+    self._parts[name](*args).numpy()
+    return time.perf_counter() - began
 
 
 def _to_one_number(part: Callable[..., Any]) -> Callable[..., tf.Tensor]:

@@ -29,11 +29,17 @@ class Learner:
 
     Args:
       agent: What learns.
-      dataset: Endless, of `(Experience [B, n + 1, ...], ())`.
+      dataset: Endless, of `(Experience [B, n + 1, ...], extra)`. An extra is
+        `()`, or `{'target': [B]}` with Bellman targets, among others: then the
+        learner computes none.
       root_dir: Folder of the run; its `tb/train` holds the summaries.
       summary_every: Learner steps between summaries of the agent.
       time_every: Learner steps between measurements of a step's parts.
+
+    Raises:
+      ValueError: If extras are dictionaries without targets.
     """
+    self._target_given = _gives_targets(dataset)
     self._step = agent.train_step_counter
     learned = agent.critic_learner.variables, agent.actor_learner.variables
     self._learner = _TimedLearner(
@@ -92,13 +98,27 @@ class Learner:
 
   def _time_parts(self) -> None:
     experience, _ = next(self._batches)
-    seconds = self._agent.time_parts(experience)
+    seconds = self._agent.time_parts(
+      experience, target_given=self._target_given
+    )
     self._summarize(**{f'{name}_ms': 1000 * s for name, s in seconds.items()})
 
   def _summarize(self, **numbers: float) -> None:
     with self._learner.train_summary_writer.as_default(step=self._step):
       for name, number in numbers.items():
         tf.summary.scalar(f'time/{name}', number)
+
+
+def _gives_targets(dataset: tf.data.Dataset) -> bool:
+  """Returns whether the batches bring their targets along."""
+  _, extra = dataset.element_spec
+  # Targets under another name would be computed again, unnoticed.
+  if isinstance(extra, dict) and 'target' not in extra:
+    raise ValueError(
+      "what stands beside a batch must have the key 'target', got "
+      f'{sorted(extra)}; give () where the learner computes its targets.'
+    )
+  return isinstance(extra, dict)
 
 
 class _TimedLearner(learner_lib.Learner):
@@ -132,6 +152,11 @@ class _TimedLearner(learner_lib.Learner):
       self._note_wait(ended, following)
       batch = following
     return self.single_train_step(iter([batch]))
+
+  def single_train_step(self, iterator):
+    experience, extra = next(iterator)
+    given = {'target': extra['target']} if isinstance(extra, dict) else {}
+    return self.strategy.run(self._agent.train, (experience,), given)
 
   def _note_wait(self, since, batch) -> None:
     # TensorFlow runs clocks in the order in which they are written: this one

@@ -35,3 +35,15 @@ def test_the_first_run_compiles_and_does_not_count():
   assert len(counts) == 2
   timer.seconds(tf.constant(2.0))
   assert len(counts) == 3
+
+
+def test_a_part_that_is_left_out_is_not_run():
+  counts = []
+  timer = timing.PartTimer(
+    {'one': _sleep(0.0, counts), 'two': _sleep(0.001, counts)}
+  )
+  assert timer.seconds(tf.constant(2.0), without=['one']).keys() == {'two'}
+  assert counts == [0.001] * 2
+  # It is compiled when it is first asked for.
+  assert timer.seconds(tf.constant(2.0)).keys() == {'one', 'two'}
+  assert counts.count(0.0) == 2

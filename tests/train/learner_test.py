@@ -110,6 +110,40 @@ def test_data_that_are_there_are_not_waited_for(tmp_path):
   assert summaries(tmp_path)['time/data_wait_share'][-1][1] < 0.3
 
 
+def with_extra(extra):
+  """Returns a data set of one batch of 4, for ever."""
+  return tf.data.Dataset.from_tensors(
+    (fakes.random_experience(4, success=True), extra)
+  ).repeat()
+
+
+def test_targets_beside_the_batches_are_learnt_from(tmp_path):
+  target = tf.constant([0.0, 0.25, 0.5, 0.25])
+  agent = fakes.make_agent()
+  learning = learner.Learner(
+    agent,
+    with_extra({'target': target, 'age': tf.zeros([4], tf.int64)}),
+    root_dir=str(tmp_path),
+    summary_every=1,
+    time_every=1,
+  )
+  info = learning.run(3)
+  np.testing.assert_allclose(info.target, 0.25)  # Their mean.
+  found = summaries(tmp_path)
+  assert 'time/critic_ms' in found
+  assert 'time/target_ms' not in found
+
+
+def test_targets_under_another_name_are_refused(tmp_path):
+  with pytest.raises(ValueError, match=r"key 'target', got \['targets'\]"):
+    learner.Learner(
+      fakes.make_agent(),
+      with_extra({'targets': tf.zeros([4])}),
+      root_dir=str(tmp_path),
+      summary_every=1,
+    )
+
+
 @pytest.mark.parametrize(
   ('field', 'name'),
   [('reward', 'critic_loss'), ('move', '(critic|actor)_loss')],

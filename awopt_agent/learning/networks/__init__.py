@@ -5,7 +5,7 @@ tiling the observation instead made CEM 42 times slower at batch 32. An agent
 takes factories, never objects, so that targets share no variables.
 """
 
-from awopt_agent.learning.networks.base import Actor, Critic
+from awopt_agent.learning.networks.base import Actor, Critic, variables_of
 from awopt_agent.learning.networks.grasping44 import (
   Grasping44Actor,
   Grasping44Critic,
@@ -26,4 +26,5 @@ __all__ = [
   'SharedEncoderActor',
   'SmallActor',
   'SmallCritic',
+  'variables_of',
 ]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from awopt_agent.learning import action_distribution
 
-__all__ = ['Actor', 'Critic']
+__all__ = ['Actor', 'Critic', 'variables_of']
 
 
 class Critic(tf.Module, abc.ABC):
@@ -48,3 +48,9 @@ class Actor(tf.Module, abc.ABC):
     self, features: tf.Tensor
   ) -> action_distribution.ActionDistribution:
     """Maps features `[B, F]` to a distribution over action vectors."""
+
+
+def variables_of(*modules: tf.Module) -> list[tf.Variable]:
+  """Returns the variables of modules that may share some, each once."""
+  found = {v.ref(): v for module in modules for v in module.variables}
+  return list(found.values())
