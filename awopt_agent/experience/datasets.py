@@ -11,7 +11,7 @@ import tensorflow as tf
 from awopt_agent import structs
 from awopt_agent.experience import augmentation, packing, tables
 
-__all__ = ['make_dataset']
+__all__ = ['make_dataset', 'make_packed_dataset', 'without_sharding']
 
 _TABLES = (tables.SUCCESS, tables.FAILURE)
 _REFRESH_S = 0.2
@@ -52,8 +52,49 @@ def make_dataset(
     ValueError: If `success_fraction` is outside [0, 1], or an image is too
       small for its augmentation.
   """
-  chunk, count = _chunking(batch_size, success_fraction)
+  packed = make_packed_dataset(
+    client,
+    step_spec,
+    batch_size=batch_size,
+    success_fraction=success_fraction,
+    seed=seed,
+    max_in_flight=max_in_flight,
+  )
   unpack = packing.StepPacking(step_spec).unpack
+  batches = packed.map(lambda columns: (unpack(columns), ()))
+  if augment is not None:
+    batches = augmentation.augment_dataset(
+      batches, step_spec, augment, seed=seed
+    )
+  return without_sharding(batches.prefetch(4))
+
+
+def make_packed_dataset(
+  client: reverb.Client,
+  step_spec: structs.Experience,
+  *,
+  batch_size: int,
+  success_fraction: float | None = 0.5,
+  seed: int = 0,
+  max_in_flight: int = 64,
+) -> tf.data.Dataset:
+  """Makes the data set of `make_dataset` before its columns are unpacked.
+
+  Args:
+    client: As there, and so on.
+    step_spec: As there.
+    batch_size: As there.
+    success_fraction: As there.
+    seed: As there.
+    max_in_flight: As there.
+
+  Returns:
+    Data set of the columns of `packing.StepPacking`, `[B, n + 1, size]`.
+
+  Raises:
+    ValueError: If `success_fraction` is outside [0, 1].
+  """
+  chunk, count = _chunking(batch_size, success_fraction)
   sources = [
     reverb.TrajectoryDataset.from_table_signature(
       client.server_address,
@@ -74,18 +115,18 @@ def make_dataset(
     output_signature=tf.TensorSpec([count], tf.int64),
   )
   chunks = tf.data.Dataset.choose_from_datasets(sources, plan.unbatch())
-  batches = chunks.batch(count, drop_remainder=True).map(
-    lambda columns: (unpack(_join_chunks(columns, batch_size)), ())
+  return chunks.batch(count, drop_remainder=True).map(
+    lambda columns: _join_chunks(columns, batch_size)
   )
-  if augment is not None:
-    batches = augmentation.augment_dataset(
-      batches, step_spec, augment, seed=seed
-    )
+
+
+def without_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
+  """Turns automatic sharding off: each reader draws batches of its own."""
   options = tf.data.Options()
   options.experimental_distribute.auto_shard_policy = (
     tf.data.experimental.AutoShardPolicy.OFF
   )
-  return batches.prefetch(4).with_options(options)
+  return batches.with_options(options)
 
 
 def _chunking(

@@ -15,7 +15,7 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 
 from awopt_agent import structs
 
-__all__ = ['EpisodeIds', 'LabellingObserver', 'label_episode']
+__all__ = ['EpisodeIds', 'LabellingObserver', 'label_episode', 'no_policy_info']
 
 
 def label_episode(
@@ -55,6 +55,18 @@ def label_episode(
       source=structs.Source.DEMONSTRATION,
       policy_step=0,
     ),
+  )
+
+
+def no_policy_info(spec: Any, length: int) -> Any:
+  """Returns zeros `[T + 1, ...]` where a policy would have told of itself.
+
+  Args:
+    spec: Nest of the policy info's tensor specs.
+    length: T.
+  """
+  return tf.nest.map_structure(
+    lambda s: np.zeros([length + 1, *s.shape], s.dtype.as_numpy_dtype), spec
   )
 
 

@@ -92,3 +92,14 @@ class StepPacking:
           column.shape[:-1].concatenate(shape),
         )
     return tf.nest.pack_sequence_as(self._step_spec, flat)
+
+  def unpack_arrays(self, columns: Mapping[str, np.ndarray]) -> Any:
+    """Does the same for arrays `[T, size]`, without TensorFlow."""
+    flat: list[Any] = [None] * len(self._parts)
+    for name, indices in self._columns.items():
+      ends = np.cumsum([self._size(index) for index in indices])[:-1]
+      pieces = np.split(columns[name], ends, axis=1)
+      for index, piece in zip(indices, pieces, strict=True):
+        shape = tuple(self._parts[index].shape)
+        flat[index] = piece.reshape(len(piece), *shape)
+    return tf.nest.pack_sequence_as(self._step_spec, flat)

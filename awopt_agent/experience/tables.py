@@ -126,19 +126,25 @@ class EpisodeWriter:
     self.successes = 0
     self.transitions = 0
 
-  def __call__(self, experience: structs.Experience) -> None:
+  def __call__(
+    self, experience: structs.Experience, *, arrival: int | None = None
+  ) -> None:
     """Writes an episode of T transitions, given as `[T + 1, ...]`.
 
     With n > 1 the last items of an episode are padded by its last step, whose
     label says that it is past the end (`step == length`).
+
+    Args:
+      experience: The episode.
+      arrival: Its number in the order in which practice is dropped; None
+        takes its id.
     """
     label = experience.label
     length, success = int(label.length[0]), bool(label.success[0])
     table = SUCCESS if success else FAILURE
-    demonstration = label.source[0] == structs.Source.DEMONSTRATION
-    priority = (
-      _DEMONSTRATION_PRIORITY if demonstration else float(label.episode_id[0])
-    )
+    priority = float(label.episode_id[0] if arrival is None else arrival)
+    if label.source[0] == structs.Source.DEMONSTRATION:
+      priority = _DEMONSTRATION_PRIORITY
     columns = self._packing.pack(experience)
     padding = self._steps_per_item - 2
     for row in range(length + 1 + padding):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gin
-import tensorflow as tf
 from tf_agents.train import interval_trigger
 
 from awopt_agent import agent as agent_lib
@@ -257,12 +256,7 @@ class Trainer:
     bar = progress.Progress('demonstrations', 'episodes', total=total)
     count = 0
     for episode in episodes:
-      info = tf.nest.map_structure(
-        lambda s, n=episode.length + 1: tf.zeros(
-          [n, *s.shape], s.dtype
-        ).numpy(),
-        spec,
-      )
+      info = labelling.no_policy_info(spec, episode.length)
       self._writer(
         labelling.label_episode(
           episode,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-__all__ = ['MetricsLog']
+__all__ = ['MetricsLog', 'records']
 
 # Not those of awopt-evaluate, which may measure anything.
 _OF_THE_RUN = ('pretrain', 'practice', 'end')
@@ -40,7 +40,7 @@ class MetricsLog:
       return {}
     found: dict[str, dict[str, float]] = {}
     with open(self._path, encoding='utf-8') as file:
-      for record in _records(file):
+      for record in records(file):
         phase, step = record.get('phase'), record.get('learner_step', -1)
         if phase == 'resume' and step < learner_step:
           found.clear()
@@ -54,7 +54,7 @@ def _ends_in_newline(file: BinaryIO) -> bool:
   return file.read(1) == b'\n'
 
 
-def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
   """Yields the records, without lines that were cut."""
   for line in lines:
     try:

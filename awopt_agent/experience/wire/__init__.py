@@ -1,0 +1,1 @@
+"""What crosses between processes, all of it through one Reverb server."""

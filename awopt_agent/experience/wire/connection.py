@@ -1,0 +1,203 @@
+"""A replay server in another process: every wait for it has a limit."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent import futures
+from typing import Any, TypeVar
+
+import numpy as np
+import reverb
+
+__all__ = ['Connection', 'put', 'take']
+
+T = TypeVar('T')
+
+_ANSWER_S = 5.0
+
+
+class Connection:
+  """Calls to a Reverb server, which never hang.
+
+  Reverb's `sample`, and all that stands on it, waits for ever for a server
+  that is gone, and holds up the signal handlers of the main thread: such calls
+  run in a thread of their own, which is left behind when the limit is over.
+
+  Attributes:
+    client: Of the server; for calls that have a time limit of their own.
+    address: `host:port` of the server.
+  """
+
+  def __init__(self, address: str, *, role: str, limit_s: float = 60.0):
+    """Connects to nothing yet.
+
+    Args:
+      address: `host:port`.
+      role: Of the caller; errors name it.
+      limit_s: Of calls that set none.
+
+    Raises:
+      ValueError: If the address is not `host:port`.
+    """
+    host, _, port = address.rpartition(':')
+    if not host or not port.isdigit():
+      raise ValueError(
+        f"--replay_address must be host:port, got '{address}'; the replay "
+        'role prints it when it starts.'
+      )
+    self.address = address
+    self.client = reverb.Client(address)
+    self._role = role
+    self._limit_s = limit_s
+
+  def call(
+    self,
+    function: Callable[[], T],
+    *,
+    what: str,
+    table: str,
+    limit_s: float | None = None,
+  ) -> T:
+    """Calls a function that may hang.
+
+    Args:
+      function: What to call.
+      what: What is waited for, such as 'to read the weights'.
+      table: Of the server.
+      limit_s: Seconds; None for the connection's own limit.
+
+    Returns:
+      What the function returns.
+
+    Raises:
+      TimeoutError: Naming role, address, table, and what was waited for.
+    """
+    limit_s = self._limit_s if limit_s is None else limit_s
+    outcome: futures.Future[T] = futures.Future()
+
+    def run() -> None:
+      try:
+        outcome.set_result(function())
+      except BaseException as error:
+        outcome.set_exception(error)
+
+    threading.Thread(target=run, name=f'reverb {table}', daemon=True).start()
+    try:
+      return outcome.result(limit_s)
+    except (TimeoutError, reverb.errors.DeadlineExceededError) as error:
+      raise self.timeout(what, table, limit_s) from error
+
+  def timeout(self, what: str, table: str, limit_s: float) -> TimeoutError:
+    """Returns the error of a wait that was too long."""
+    return TimeoutError(
+      f'{self._role}: waited {limit_s:.0f} s {what} (table {table!r} of the '
+      f'replay server at {self.address}); start the replay role, or correct '
+      '--replay_address.'
+    )
+
+  def info(self, table: str, *, limit_s: float = _ANSWER_S) -> Any:
+    """Returns Reverb's `TableInfo` of a table.
+
+    Raises:
+      TimeoutError: If the server does not answer.
+      ValueError: If it has no such table.
+    """
+    tables = self.call(
+      lambda: self.client.server_info(timeout=max(1, int(limit_s))),
+      what='for an answer',
+      table=table,
+      limit_s=limit_s + 1,
+    )
+    if table not in tables:
+      raise ValueError(
+        f'{self._role}: the server at {self.address} has no table {table!r}, '
+        f'but {", ".join(sorted(tables))}; is it the replay role of this run?'
+      )
+    return tables[table]
+
+  def wait_for_item(
+    self,
+    table: str,
+    *,
+    what: str,
+    limit_s: float | None = None,
+    stop_requested: Callable[[], bool] = lambda: False,
+  ) -> None:
+    """Waits until the server is up and a table holds something.
+
+    Args:
+      table: Of the server.
+      what: What the item is, such as 'for the first weights'.
+      limit_s: Seconds.
+      stop_requested: Asked all the time; True ends the wait.
+
+    Raises:
+      TimeoutError: If nothing came.
+    """
+    limit_s = self._limit_s if limit_s is None else limit_s
+    end = time.monotonic() + limit_s
+    while not stop_requested():
+      try:
+        if self.info(table).current_size:
+          return
+      except TimeoutError:
+        pass  # Not up yet, or just now starting again.
+      if time.monotonic() > end:
+        raise self.timeout(what, table, limit_s)
+      time.sleep(0.1)
+
+
+def put(
+  client: reverb.Client,
+  table: str,
+  columns: Mapping[str, np.ndarray],
+  *,
+  limit_s: float,
+) -> None:
+  """Inserts whole arrays as one item, and waits until it is there.
+
+  A writer of its own for each item: one that had to wait for its server
+  delivers late, behind the back of its owner, and Reverb allows a writer only
+  columns that keep their shape.
+
+  Args:
+    client: Of the server.
+    table: With a signature of such columns.
+    columns: Arrays by name.
+    limit_s: Seconds.
+
+  Raises:
+    reverb.errors.DeadlineExceededError: If the server did not take it in time;
+      it is not known then whether it did later.
+    ValueError: If the columns do not fit the table's signature.
+  """
+  limit_ms = max(1, int(limit_s * 1000))
+  writer = client.trajectory_writer(
+    num_keep_alive_refs=1, get_signature_timeout_ms=limit_ms
+  )
+  try:
+    writer.append(dict(columns))
+    writer.create_item(
+      table, 1.0, {name: writer.history[name][-1] for name in columns}
+    )
+    writer.flush(timeout_ms=limit_ms)
+  finally:
+    writer.close(retry_on_unavailable=False)
+
+
+def take(
+  client: reverb.Client, table: str, names: list[str], count: int = 1
+) -> list[dict[str, np.ndarray]]:
+  """Samples items that `put` inserted; hangs while there are none.
+
+  Args:
+    client: Of the server.
+    table: To sample from.
+    names: Of its columns.
+    count: Number of items.
+  """
+  order = sorted(names)  # As Reverb flattens a dict.
+  return [
+    dict(zip(order, sample.data, strict=True))
+    for sample in client.sample(table, num_samples=count, emit_timesteps=False)
+  ]

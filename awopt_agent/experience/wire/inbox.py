@@ -1,0 +1,172 @@
+"""Whole episodes on their way into the replay.
+
+Reverb inserts item by item, so that a collector that is killed while it writes
+leaves half an episode. An episode is one item here, which arrives whole or not
+at all; the replay role takes it apart.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import reverb
+import tensorflow as tf
+
+from awopt_agent import structs
+from awopt_agent.experience import packing
+from awopt_agent.experience.wire import connection as connection_lib
+
+__all__ = [
+  'INBOX',
+  'Inbox',
+  'episode_id',
+  'make_table',
+  'send',
+  'sequence_of',
+  'source_of',
+]
+
+INBOX = 'inbox'
+# The oldest sequence number that the sender still has, beside the columns.
+_OLDEST = '_oldest'
+_SEQUENCES = 2**32
+_MOST_EPISODES = 256
+_MOST_STEPS = 100_000
+
+
+def episode_id(source: int, sequence: int) -> int:
+  """Returns the id of an episode.
+
+  Args:
+    source: 0 for demonstrations, or a collector's index and 1.
+    sequence: Number of the episode among those of its source.
+  """
+  return source * _SEQUENCES + sequence
+
+
+def source_of(identity: int) -> int:
+  """Returns whose an episode is."""
+  return identity // _SEQUENCES
+
+
+def sequence_of(identity: int) -> int:
+  """Returns the number of an episode among those of its source."""
+  return identity % _SEQUENCES
+
+
+def make_table(
+  step_spec: structs.Experience, *, max_episodes: int = _MOST_EPISODES
+) -> reverb.Table:
+  """Makes the queue of episodes; a sender waits while it is full.
+
+  Args:
+    step_spec: Specs of one step: `AwOptAgent.training_data_spec`.
+    max_episodes: That wait in it at most.
+  """
+  signature = {
+    name: tf.TensorSpec([None, *spec.shape], spec.dtype, name)
+    for name, spec in packing.StepPacking(step_spec).spec.items()
+  }
+  signature[_OLDEST] = tf.TensorSpec([], tf.int64, _OLDEST)
+  return reverb.Table.queue(INBOX, max_episodes, signature=signature)
+
+
+def send(
+  connection: connection_lib.Connection,
+  columns: Mapping[str, np.ndarray],
+  *,
+  oldest: int,
+  limit_s: float,
+) -> None:
+  """Sends an episode, and waits until the server has it.
+
+  Args:
+    connection: To the replay server.
+    columns: Of `StepPacking.pack`.
+    oldest: The lowest sequence number that its source still has: there is no
+      use in waiting for one below.
+    limit_s: Seconds.
+
+  Raises:
+    TimeoutError: If the server did not take it in time, or its queue is full.
+    ValueError: If the columns are not those of the server's agent.
+  """
+  record = {**columns, _OLDEST: np.int64(oldest)}
+  connection.call(
+    lambda: connection_lib.put(
+      connection.client, INBOX, record, limit_s=limit_s
+    ),
+    what='to deliver an episode',
+    table=INBOX,
+    limit_s=limit_s + 1,
+  )
+
+
+class Inbox:
+  """The replay role's side of the queue."""
+
+  def __init__(self, client: reverb.Client, step_spec: structs.Experience):
+    """Takes a client of the server in this process.
+
+    Args:
+      client: Of the server.
+      step_spec: As given to `make_table`.
+    """
+    self._client = client
+    self._packing = packing.StepPacking(step_spec)
+
+  def receive(
+    self, count: int
+  ) -> Iterator[tuple[structs.Experience, int] | ValueError]:
+    """Takes episodes from the queue, which must hold as many.
+
+    Args:
+      count: How many.
+
+    Yields:
+      An episode of T transitions, `[T + 1, ...]`, and the lowest sequence
+      number that its source has; or why one cannot be learnt from.
+    """
+    if not count:
+      return
+    names = [*self._packing.spec, _OLDEST]
+    for columns in connection_lib.take(self._client, INBOX, names, count):
+      try:
+        oldest = int(columns.pop(_OLDEST))
+        yield self._open(columns), oldest
+      except (ValueError, TypeError) as error:
+        yield ValueError(str(error))
+
+  def _open(self, columns: Mapping[str, np.ndarray]) -> structs.Experience:
+    """Unpacks an episode, and refuses what no labelled episode is."""
+    rows = {len(column) for column in columns.values()}
+    if len(rows) != 1 or not 2 <= min(rows) <= _MOST_STEPS + 1:
+      raise ValueError(
+        f'columns of {sorted(rows)} rows; an episode has from 2 to '
+        f'{_MOST_STEPS + 1}, as many in each.'
+      )
+    for name, column in columns.items():
+      size = self._packing.spec[name].shape[0]
+      if column.shape[1:] != (size,):
+        raise ValueError(
+          f'column {name} has rows of shape {column.shape[1:]}, not ({size},).'
+        )
+      if column.dtype.kind == 'f' and not np.isfinite(column).all():
+        raise ValueError(f'column {name} holds NaN or infinity.')
+    experience = self._packing.unpack_arrays(columns)
+    _check_label(experience.label, rows.pop() - 1)
+    return experience
+
+
+def _check_label(label: structs.EpisodeLabel, length: int) -> None:
+  whole = (
+    np.array_equal(label.step, np.arange(length + 1))
+    and (label.length == length).all()
+    and (label.success == label.success[0]).all()
+    and (label.episode_id == label.episode_id[0]).all()
+    and label.episode_id[0] >= 0
+  )
+  if not whole:
+    raise ValueError(
+      f'the label of episode {label.episode_id[0]} is not that of a whole '
+      f'episode of {length} transitions.'
+    )

@@ -1,0 +1,1 @@
+"""The parts of a run as programs of their own, joined by a replay server."""

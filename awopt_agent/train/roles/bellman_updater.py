@@ -1,0 +1,181 @@
+"""The Bellman updater role: computes targets away from the learner.
+
+Source: QT-Opt (arXiv:1806.10293) section 4.3; its public code says that the
+updaters were not part of it.
+"""
+
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from awopt_agent.experience import augmentation, datasets, packing, tables
+from awopt_agent.experience.wire import connection as connection_lib
+from awopt_agent.experience.wire import targets, weights
+from awopt_agent.train import stopping
+from awopt_agent.train.roles import context as context_lib
+from awopt_agent.train.roles import reports, watch
+
+__all__ = ['BellmanUpdater', 'run']
+
+_STREAM = 100_000
+_IDLE_S = 0.005
+
+
+def run(flags) -> str:
+  """Computes targets until the learner is done.
+
+  Args:
+    flags: Of `awopt-role bellman_updater`.
+
+  Returns:
+    The line that says how many batches there were.
+
+  Raises:
+    ValueError, OSError: With one line for the user.
+  """
+  stop = stopping.catch_stop_signals()
+  context = context_lib.build(flags, stream=_STREAM + flags.index)
+  updater = BellmanUpdater(
+    context, flags.replay_address, index=flags.index, stop_requested=stop
+  )
+  try:
+    updater.update()
+  except stopping.Stopped:
+    pass
+  return f'bellman_updater: {updater.batches} batches with targets'
+
+
+class BellmanUpdater:
+  """Reads transitions, and writes them with their targets.
+
+  Attributes:
+    batches: Number of batches written.
+  """
+
+  def __init__(
+    self,
+    context: context_lib.Context,
+    replay_address: str,
+    *,
+    index: int = 0,
+    stop_requested: Callable[[], bool] = lambda: False,
+  ):
+    """Joins the parts; nothing runs yet.
+
+    Args:
+      context: Of the role.
+      replay_address: `host:port`.
+      index: Among the updaters; chooses the batches.
+      stop_requested: Asked all the time.
+    """
+    roles, train = context.roles, context.train
+    self._roles, self._stop_requested = roles, stop_requested
+    self._agent = context.agent
+    name = f'bellman_updater {index}'
+    self._connection = connection_lib.Connection(
+      replay_address, role=name, limit_s=roles.wait_limit_s
+    )
+    self._weights = weights.Subscriber(
+      self._connection,
+      weights.TARGET,
+      [self._agent.train_step_counter, *self._agent.target_variables],
+    )
+    self._pulled_at = -float('inf')
+    self._writer = targets.TargetWriter(self._connection)
+    self._watch = watch.Watch(
+      self._connection,
+      table=tables.SUCCESS,
+      limit_s=roles.wait_limit_s,
+      stop_requested=stop_requested,
+    )
+    self._report = reports.Report(
+      context.folder.path, f'bellman_updater-{index}'
+    )
+    self._batches = iter(
+      datasets.make_packed_dataset(
+        self._connection.client,
+        self._agent.training_data_spec,
+        batch_size=train.batch_size,
+        success_fraction=train.success_fraction,
+        seed=context.seed + _STREAM + index,
+      ).prefetch(2)
+    )
+    self._compute = self._make_compute(train.augment, context.seed + index)
+    self.batches = 0
+
+  def _make_compute(self, augment: augmentation.AugmentConfig, seed: int):
+    spec = self._agent.training_data_spec
+    unpack = packing.StepPacking(spec).unpack
+    observation_spec = spec.trajectory.observation
+
+    @tf.function
+    def compute(columns, number):
+      experience = unpack(columns)
+      trajectory = experience.trajectory
+      # The learner shifts and colours its own copy, as chance has it there.
+      observation = augmentation.augment(
+        trajectory.observation,
+        observation_spec,
+        augment,
+        seed=tf.stack([seed, number]),
+      )
+      trajectory = trajectory._replace(observation=observation)
+      return self._agent.bellman_targets(
+        experience._replace(trajectory=trajectory)
+      )
+
+    return compute
+
+  def update(self) -> None:
+    """Computes until the learner is done.
+
+    Raises:
+      Stopped: If a stop was asked for.
+      TimeoutError: If a wait was too long.
+    """
+    self._connection.wait_for_item(
+      weights.TARGET,
+      what='for the first weights of a learner with --targets updaters',
+      stop_requested=self._stop_requested,
+    )
+    while not self._weights.finished:
+      self._pull_when_due()
+      columns, target, step = self._watch.run(
+        self._next, what='for a batch of transitions'
+      )
+      self._write(columns, target, step)
+      self.batches += 1
+      self._report.update('batches', self.batches, f'weights of step {step}')
+
+  def _next(self):
+    columns = next(self._batches)
+    number = tf.constant(self.batches, tf.int32)
+    target = self._compute(columns, number).numpy()
+    arrays = {name: column.numpy() for name, column in columns.items()}
+    return arrays, target, int(self._agent.train_step_counter.numpy())
+
+  def _write(self, columns, target, step: int) -> None:
+    """Waits for room: the learner may be waiting for practice."""
+    end = time.monotonic() + self._roles.wait_limit_s
+    while not self._weights.finished:
+      if self._stop_requested():
+        raise stopping.Stopped
+      try:
+        if self._writer.has_room():
+          self._writer.write(columns, target, step, limit_s=10.0)
+          return
+        time.sleep(_IDLE_S)
+      except TimeoutError:
+        if time.monotonic() > end:
+          raise
+      self._pull_when_due()
+
+  def _pull_when_due(self) -> None:
+    if time.monotonic() - self._pulled_at < self._roles.pull_every_s:
+      return
+    try:
+      self._weights.pull(limit_s=10.0)
+    except TimeoutError:
+      pass  # The watch over the next batch ends what lasts too long.
+    self._pulled_at = time.monotonic()

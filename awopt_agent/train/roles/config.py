@@ -1,0 +1,43 @@
+"""How the roles of a run work together."""
+
+import dataclasses
+
+import gin
+
+__all__ = ['RolesConfig']
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class RolesConfig:
+  """What only a run of many processes needs; the rest is `TrainConfig`'s.
+
+  Attributes:
+    max_lead_steps: Environment steps by which practice, and learner steps, as
+      many times `TrainConfig.replay_ratio`, by which the learner may be ahead
+      of the other.
+    publish_every_s: Seconds between publications of the learner's weights.
+    pull_every_s: Seconds between looks at newer weights, and at counters.
+    wait_limit_s: Seconds that a role waits for another, before it ends with an
+      error.
+    max_spool_mb: Disk that a collector takes for episodes which are not in a
+      checkpoint of the replay yet; it stops to practise when they are more.
+    max_labelled_batches: Batches with targets that wait for the learner.
+    max_target_age: Learner steps after which a target is not learnt from.
+    restart_limit: Failures in a row, each within a minute of its start, after
+      which a role is not started again.
+  """
+
+  max_lead_steps: int = 2000
+  publish_every_s: float = 1.0
+  pull_every_s: float = 0.5
+  wait_limit_s: float = 600.0
+  max_spool_mb: int = 2000
+  max_labelled_batches: int = 4
+  max_target_age: int = 400
+  restart_limit: int = 4
+
+  def __post_init__(self):
+    for name, value in dataclasses.asdict(self).items():
+      if not value > 0:
+        raise ValueError(f'RolesConfig.{name} must be > 0, got {value}.')

@@ -1,0 +1,155 @@
+"""Brings a collector's episodes into the replay, in order, each once."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from awopt_agent.experience.wire import board as board_lib
+from awopt_agent.experience.wire import connection as connection_lib
+from awopt_agent.experience.wire import inbox
+from awopt_agent.train.roles import spool as spool_lib
+
+__all__ = ['Delivery']
+
+_IDLE_S = 0.1
+_SEND_LIMIT_S = 10.0
+
+
+class Delivery:
+  """Sends what the replay has not, and deletes what its disk has.
+
+  The replay takes an episode only in its turn, so a server that starts again
+  from its last checkpoint asks for what came after it by its counters alone.
+
+  Attributes:
+    received: Number of this source's episodes that the replay has.
+    durable: Number of those that are in its newest checkpoint.
+  """
+
+  def __init__(
+    self,
+    spool: spool_lib.Spool,
+    connection: connection_lib.Connection,
+    board: board_lib.BoardReader,
+    *,
+    source: int,
+  ):
+    """Delivers nothing yet.
+
+    Args:
+      spool: Where the episodes are; another thread may add to it.
+      connection: To the replay server.
+      board: Of the replay server; for this object alone.
+      source: Whose episodes these are.
+    """
+    self._spool = spool
+    self._connection = connection
+    self._board = board
+    self._source = str(source)
+    self._incarnation = ''
+    self._next = 0
+    self.received = 0
+    self.durable = 0
+    self._stop = threading.Event()
+    self._thread: threading.Thread | None = None
+    self._failure: Exception | None = None
+    self._answered_at = time.monotonic()
+
+  def turn(self) -> bool:
+    """Looks at the counters, and sends an episode if there is one.
+
+    Returns:
+      Whether there was.
+
+    Raises:
+      TimeoutError: If the replay server does not answer.
+      ValueError: If it refuses the episode's columns.
+    """
+    self._note(self._board.read())
+    number = max(self._next, self._spool.oldest)
+    if not self._spool.has(number):
+      return False
+    inbox.send(
+      self._connection,
+      self._spool.read(number),
+      oldest=self._spool.oldest,
+      limit_s=_SEND_LIMIT_S,
+    )
+    self._next = number + 1
+    self._answered_at = time.monotonic()
+    return True
+
+  def _note(self, record) -> None:
+    """Learns what the replay has."""
+    self._answered_at = time.monotonic()
+    self.received = record['received'].get(self._source, 0)
+    self.durable = record['durable'].get(self._source, 0)
+    if record['incarnation'] != self._incarnation:
+      self._incarnation = record['incarnation']
+      self._next = self.received
+      self._spool.go_on_from(self.received)
+    self._spool.drop_below(self.durable)
+
+  def begin(self, limit_s: float) -> None:
+    """Waits for the replay's counters once, before the first episode.
+
+    Raises:
+      TimeoutError: If they did not come.
+    """
+    self._note(self._board.read_now(limit_s=limit_s))
+
+  @property
+  def unanswered_s(self) -> float:
+    """Seconds since the replay last answered."""
+    return time.monotonic() - self._answered_at
+
+  @property
+  def left(self) -> int:
+    """Number of episodes that the replay has not."""
+    return self._spool.following - max(self.received, self._spool.oldest)
+
+  def start(self) -> None:
+    """Delivers in the background, and tries again where there is no answer."""
+    self._thread = threading.Thread(target=self._run, daemon=True)
+    self._thread.start()
+
+  def _run(self) -> None:
+    while not self._stop.is_set():
+      try:
+        if not self.turn():
+          self._stop.wait(_IDLE_S)
+      except TimeoutError:
+        # What was sent may have come or not: the counters will tell.
+        self._incarnation = ''
+      except Exception as error:
+        self._failure = error
+        return
+
+  def check(self) -> None:
+    """Raises what went wrong in the background."""
+    if self._failure is not None:
+      raise self._failure
+
+  def finish(
+    self, limit_s: float, go_on: Callable[[], bool] = lambda: True
+  ) -> int:
+    """Waits until the replay has all, or the limit is over.
+
+    Args:
+      limit_s: Seconds.
+      go_on: Asked all the time; False ends the wait.
+
+    Returns:
+      Number of episodes that it has not; they stay on disk.
+    """
+    end = time.monotonic() + limit_s
+    while self.left > 0 and time.monotonic() < end and go_on():
+      self.check()
+      time.sleep(_IDLE_S)
+    return max(self.left, 0)
+
+  def close(self) -> None:
+    """Ends the background's work."""
+    self._stop.set()
+    if self._thread is not None:
+      self._thread.join(2 * _SEND_LIMIT_S)

@@ -1,0 +1,350 @@
+"""The learner role: learns, publishes weights, and saves the run."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tf_agents.train import interval_trigger
+
+from awopt_agent.experience import datasets, labelling, packing, tables
+from awopt_agent.experience.wire import board as board_lib
+from awopt_agent.experience.wire import connection as connection_lib
+from awopt_agent.experience.wire import inbox, targets, weights
+from awopt_agent.train import (
+  checkpoints,
+  learner,
+  metrics,
+  progress,
+  stopping,
+)
+from awopt_agent.train import config as config_lib
+from awopt_agent.train.roles import context as context_lib
+from awopt_agent.train.roles import flow as flow_lib
+from awopt_agent.train.roles import remote_replay, reports, watch
+
+__all__ = ['LearnerRole', 'run']
+
+_AT_ONCE = 100
+_SHORTEST = 20
+_IDLE_S = 0.05
+_SAVE_LIMIT_S = 600.0
+_DEMONSTRATIONS = 0
+
+
+def run(flags) -> str:
+  """Runs the role to the end of the run.
+
+  Args:
+    flags: Of `awopt-role learner`.
+
+  Returns:
+    The line that says how far it came.
+
+  Raises:
+    ValueError, OSError: With one line for the user.
+  """
+  stop = stopping.catch_stop_signals()
+  context = context_lib.build(flags)
+  context.folder.lock()
+  role = LearnerRole(
+    context,
+    flags.replay_address,
+    targets_given=flags.targets == 'updaters',
+    stop_requested=stop,
+  )
+  try:
+    role.begin()
+    return role.learn()
+  except stopping.Stopped:
+    role.save()
+    return f'learner: stopped at step {role.step}, saved'
+
+
+class LearnerRole:
+  """What `awopt-train` does with its learner, against a replay elsewhere."""
+
+  def __init__(
+    self,
+    context: context_lib.Context,
+    replay_address: str,
+    *,
+    targets_given: bool = False,
+    stop_requested: Callable[[], bool] = lambda: False,
+  ):
+    """Joins the parts; nothing runs yet.
+
+    Args:
+      context: Of the role.
+      replay_address: `host:port`.
+      targets_given: Whether Bellman updaters compute the targets.
+      stop_requested: Asked all the time; True saves and stops.
+    """
+    self._context = context
+    self._train, self._roles = context.train, context.roles
+    self._agent = context.agent
+    self._stop_requested = stop_requested
+    self._connection = connection_lib.Connection(
+      replay_address, role='learner', limit_s=context.roles.wait_limit_s
+    )
+    self._board = board_lib.BoardReader(
+      self._connection, every_s=context.roles.pull_every_s
+    )
+    self._flow = flow_lib.Flow(context.train, context.roles)
+    self._store = checkpoints.CheckpointStore(
+      context.folder.checkpoints, context.agent, config=context.checkpoints
+    )
+    self._replay = remote_replay.RemoteReplay(
+      self._board, context.folder.path, limit_s=_SAVE_LIMIT_S
+    )
+    self._log = metrics.MetricsLog(context.folder.metrics)
+    self._report = reports.Report(context.folder.path, 'learner')
+    self._publishers = self._make_publishers(targets_given)
+    self._published_at = -float('inf')
+    self._meter = targets.TargetMeter(
+      self._agent.train_step_counter, context.roles.max_target_age
+    )
+    self._learner = self._make_learner(targets_given)
+    self._save_trigger = interval_trigger.IntervalTrigger(
+      self._train.checkpoint_every, self.save
+    )
+    self._watch = watch.Watch(
+      self._connection,
+      table=targets.LABELLED if targets_given else tables.SUCCESS,
+      limit_s=context.roles.wait_limit_s,
+      stop_requested=stop_requested,
+    )
+    self._counters: dict[str, Any] = {}
+    self._heard_at = self._moved_at = time.monotonic()
+
+  @property
+  def step(self) -> int:
+    """The learner step."""
+    return int(self._agent.train_step_counter.numpy())
+
+  def _make_publishers(self, targets_given: bool) -> list[weights.Publisher]:
+    sent = {weights.ACTING: self._agent.acting_variables}
+    if targets_given:
+      step = self._agent.train_step_counter
+      sent[weights.TARGET] = [step, *self._agent.target_variables]
+    return [
+      weights.Publisher(self._connection, name, variables)
+      for name, variables in sent.items()
+    ]
+
+  def _make_learner(self, targets_given: bool) -> learner.Learner:
+    config, spec = self._train, self._agent.training_data_spec
+    client, seed = self._connection.client, self._context.seed
+    if targets_given:
+      batches = targets.make_dataset(
+        client, spec, self._meter, augment=config.augment, seed=seed
+      )
+    else:
+      batches = datasets.make_dataset(
+        client,
+        spec,
+        batch_size=config.batch_size,
+        success_fraction=config.success_fraction,
+        augment=config.augment,
+        seed=seed,
+      )
+    return learner.Learner(
+      self._agent,
+      batches,
+      root_dir=self._context.folder.path,
+      summary_every=config.summary_every,
+    )
+
+  def begin(self) -> None:
+    """Takes up the newest checkpoint, or begins with the demonstrations.
+
+    Raises:
+      ValueError: If the folder belongs to another configuration.
+      TimeoutError: If there is no replay server.
+    """
+    folder, seed = self._context.folder, self._context.seed
+    self._store.recover()
+    latest = self._store.latest()
+    if latest:
+      folder.check_same(config_lib.operative(), seed)
+    folder.claim(config_lib.operative(), seed)
+    self._counters = self._board.read_now(limit_s=self._roles.wait_limit_s)
+    if latest:
+      self._resume(latest)
+    else:
+      self._add_demonstrations()
+      self.save()
+    self._publish()
+
+  def _resume(self, latest: str) -> None:
+    state = self._store.restore_agent(latest)
+    if 'practised' not in state:
+      raise ValueError(
+        f'{latest} was saved by awopt-train; go on with awopt-train, or choose '
+        'another --root_dir.'
+      )
+    self._save_trigger.set_start(self.step)
+    self._log.append({'phase': 'resume', **self._where()})
+    print(f'learner: resumed from {latest}, step {self.step}', flush=True)
+
+  def _add_demonstrations(self) -> None:
+    """Delivers the demonstrations, each once, also over a new replay server."""
+    demonstrations = context_lib.make_demonstrations(self._train)
+    while True:
+      try:
+        count = self._deliver(demonstrations)
+        self._counters = self._wait_until_received(count)
+      except TimeoutError as error:
+        self._check_stop()
+        self._note_silence(error)
+        continue
+      notes = demonstrations.report()
+      print(f'learner: {count} demonstrations {notes}'.rstrip(), flush=True)
+      return
+
+  def _wait_until_received(self, count: int) -> dict[str, Any]:
+    return self._board.wait_for(
+      lambda record: _received(record) >= count,
+      what='for the replay role to take the demonstrations in',
+      limit_s=60.0,
+    )
+
+  def _deliver(self, demonstrations) -> int:
+    """Sends what the replay has not; returns how many there are."""
+    spec = self._agent.training_data_spec
+    info_spec = self._agent.collect_data_spec.policy_info
+    pack = packing.StepPacking(spec).pack
+    following = _received(self._board.read_now(limit_s=10.0))
+    bar = progress.Progress(
+      'demonstrations', 'episodes', total=demonstrations.total
+    )
+    count = 0
+    for count, episode in enumerate(self._episodes(demonstrations), 1):
+      if count <= following:
+        continue
+      experience = labelling.label_episode(
+        episode,
+        episode_id=inbox.episode_id(_DEMONSTRATIONS, count - 1),
+        policy_info=labelling.no_policy_info(info_spec, episode.length),
+      )
+      inbox.send(self._connection, pack(experience), oldest=0, limit_s=10.0)
+      self._heard_at = time.monotonic()
+      bar.update(count)
+      self._check_stop()
+    bar.close()
+    return count
+
+  def _episodes(self, demonstrations):
+    return demonstrations.read(
+      self._context.time_step_spec,
+      self._context.action_spec,
+      on_refused=lambda reason: print(f'refused: {reason}', flush=True),
+    )
+
+  def _check_stop(self) -> None:
+    if self._stop_requested():
+      raise stopping.Stopped
+
+  def save(self) -> None:
+    """Writes a checkpoint of weights and replay; both belong together."""
+    self._save(finished=False)
+
+  def _save(self, *, finished: bool) -> None:
+    state = {
+      'practised': self._counters.get('episodes', 0),
+      'practised_steps': self._counters.get('steps', 0),
+      'finished': finished,
+    }
+    began = time.monotonic()
+    self._store.save(self.step, self._replay, state)
+    self._moved_at = time.monotonic()
+    self._saved_s = self._moved_at - began
+
+  def learn(self) -> str:
+    """Learns until the run's end, and publishes the last weights."""
+    while True:
+      self._check_stop()
+      self._listen()
+      if self._flow.is_learnt(self._counters, self.step):
+        break
+      self._turn()
+    self._save(finished=True)
+    self._publish(finished=True)
+    return (
+      f'learner: finished at step {self.step}, '
+      f'{self._counters["episodes"]} episodes of practice'
+    )
+
+  def _turn(self) -> None:
+    """Takes some steps, if they are due."""
+    step = self.step
+    left = self._flow.learner_steps_allowed(self._counters) - step
+    if step < self._train.pretrain_steps:
+      left = self._train.pretrain_steps - step
+    elif left < _SHORTEST and not self._flow.is_practised(self._counters):
+      self._wait_for_practice()
+      return
+    loss = self._watch.run(
+      lambda: self._learner.run(min(left, _AT_ONCE)), what='for a batch'
+    )
+    self._moved_at = time.monotonic()
+    self._save_trigger(self.step)
+    self._publish_when_due()
+    self._tell(loss)
+
+  def _wait_for_practice(self) -> None:
+    self._publish_when_due()
+    self._tell(None)
+    limit_s = self._roles.wait_limit_s
+    if time.monotonic() - self._moved_at > limit_s:
+      raise self._connection.timeout(
+        f'for practice beyond {self._counters["steps"]} steps',
+        inbox.INBOX,
+        limit_s,
+      )
+    time.sleep(_IDLE_S)
+
+  def _listen(self) -> None:
+    """Reads the counters; a replay role that starts again is waited for."""
+    try:
+      self._counters = self._board.read(limit_s=2.0)
+      self._heard_at = time.monotonic()
+    except TimeoutError as error:
+      self._note_silence(error)
+
+  def _note_silence(self, error: TimeoutError) -> None:
+    if time.monotonic() - self._heard_at > self._roles.wait_limit_s:
+      raise error
+
+  def _publish_when_due(self) -> None:
+    if time.monotonic() - self._published_at > self._roles.publish_every_s:
+      try:
+        self._publish()
+      except TimeoutError as error:
+        self._note_silence(error)
+
+  def _publish(self, *, finished: bool = False) -> None:
+    for publisher in self._publishers:
+      publisher.publish(finished=finished)
+    self._published_at = time.monotonic()
+
+  def _tell(self, loss) -> None:
+    counters = self._counters
+    note = f'{counters["episodes"]} episodes'
+    if loss is not None:
+      note += f', critic loss {loss.critic_loss:.3f}'
+    numbers = self._meter.numbers()
+    if self._meter.taken.numpy():
+      note += f', targets {numbers["target_age"]:.0f} steps old'
+    self._report.update('steps', self.step, note, **numbers)
+
+  def _where(self) -> dict[str, Any]:
+    return {
+      'time': round(time.time(), 1),
+      'learner_step': self.step,
+      'episodes': self._counters['episodes'],
+      'steps': self._counters['steps'],
+    }
+
+
+def _received(record: dict[str, Any]) -> int:
+  return record['received'].get(str(_DEMONSTRATIONS), 0)

@@ -1,0 +1,47 @@
+"""The replay role as the learner's checkpoints see it."""
+
+import os
+
+from awopt_agent.experience.wire import board as board_lib
+
+__all__ = ['RemoteReplay']
+
+
+class RemoteReplay:
+  """Asks the replay role to save its tables; both see the same disk."""
+
+  def __init__(
+    self, board: board_lib.BoardReader, root_dir: str, *, limit_s: float
+  ):
+    """Asks nothing yet.
+
+    Args:
+      board: Of the replay server.
+      root_dir: Of the run, in this process.
+      limit_s: Seconds that a save may take.
+    """
+    self._board = board
+    self._root_dir = os.path.abspath(root_dir)
+    self._limit_s = limit_s
+
+  def save(self, folder: str) -> None:
+    """Has all items written to a new folder below `root_dir`.
+
+    Raises:
+      TimeoutError: If the replay role does not answer.
+      OSError: If it could not write.
+    """
+    inside = os.path.relpath(os.path.abspath(folder), self._root_dir)
+    identity = self._board.ask({'save': inside}, limit_s=30.0)
+    record = self._board.wait_for(
+      lambda record: record.get('saved', {}).get('id') == identity,
+      what='for the replay role to save its tables',
+      limit_s=self._limit_s,
+    )
+    if record['saved']['error']:
+      raise OSError(f'the replay role says: {record["saved"]["error"]}')
+    if not os.path.isdir(folder):
+      raise OSError(
+        f'the replay role saved {inside} below its own --root_dir, and it is '
+        f'not in {self._root_dir}; both need the same, shared folder'
+      )

@@ -1,0 +1,110 @@
+"""The replay role: one Reverb server, through which all others are joined."""
+
+import time
+
+from awopt_agent.experience import replay as replay_lib
+from awopt_agent.experience.wire import board, inbox, targets, weights
+from awopt_agent.train import checkpoints, stopping
+from awopt_agent.train.roles import context as context_lib
+from awopt_agent.train.roles import replay_service, reports
+
+__all__ = ['run', 'wire_tables']
+
+_IDLE_S = 0.02
+
+
+def wire_tables(context: context_lib.Context):
+  """Returns the tables beside those of transitions."""
+  agent = context.agent
+  spec = agent.training_data_spec
+  return [
+    inbox.make_table(spec),
+    *board.make_tables(),
+    weights.make_table(weights.ACTING, agent.acting_variables),
+    weights.make_table(
+      weights.TARGET, [agent.train_step_counter, *agent.target_variables]
+    ),
+    targets.make_table(
+      spec,
+      batch_size=context.train.batch_size,
+      steps_per_item=agent.train_sequence_length,
+      max_batches=context.roles.max_labelled_batches,
+    ),
+  ]
+
+
+# What the roles say of themselves; a saved one is out of date.
+_OF_THE_MOMENT = (
+  board.BOARD,
+  board.REQUESTS,
+  weights.ACTING,
+  weights.TARGET,
+  targets.LABELLED,
+)
+
+
+def run(flags) -> str:
+  """Serves until a stop is asked for.
+
+  Args:
+    flags: Of `awopt-role replay`.
+
+  Returns:
+    The line that says what it holds.
+
+  Raises:
+    ValueError, OSError: With one line for the user.
+  """
+  stop = stopping.catch_stop_signals()
+  context = context_lib.build(flags)
+  latest = checkpoints.latest(context.folder.checkpoints)
+  saved = checkpoints.replay_folder(latest) if latest else None
+  counters = replay_service.read_counters(saved)
+  replay = replay_lib.Replay(
+    context.agent.training_data_spec,
+    context.replay,
+    steps_per_item=context.agent.train_sequence_length,
+    scratch=context.folder.replay,
+    restore_from=saved,
+    port=flags.port,
+    more_tables=wire_tables(context),
+  )
+  try:
+    for table in _OF_THE_MOMENT:
+      replay.client.reset(table)
+    _say_where(flags.port, latest, counters)
+    service = replay_service.ReplayService(
+      replay,
+      context.agent.training_data_spec,
+      root_dir=context.folder.path,
+      counters=counters,
+    )
+    _serve(service, reports.Report(context.folder.path, 'replay'), stop)
+    return f'replay: stopped with {counters.episodes} episodes of practice'
+  finally:
+    replay.close()
+
+
+def _say_where(port: int, latest: str | None, counters) -> None:
+  print(
+    f'replay: port {port}, {counters.demonstrations} demonstrations and '
+    f'{counters.episodes} episodes of practice from {latest or "no checkpoint"}'
+    '\nreplay: Reverb listens on every network interface and asks no one for a '
+    f'password; close port {port} to strangers (docs/deploy/security.md)',
+    flush=True,
+  )
+
+
+def _serve(service, report: reports.Report, stop) -> None:
+  while not stop():
+    busy = service.turn()
+    counters = service.counters
+    report.update(
+      'episodes',
+      counters.episodes,
+      f'{counters.steps} steps, success '
+      f'{counters.successes / max(counters.episodes, 1):.2f} in practice',
+    )
+    if not busy:
+      time.sleep(_IDLE_S)
+  service.close()

@@ -1,0 +1,76 @@
+"""What a role is doing, in a file that the launcher reads."""
+
+import json
+import os
+import time
+from typing import Any
+
+__all__ = ['Report', 'read_all']
+
+_FOLDER = 'roles'
+
+
+class Report:
+  """Writes `<root_dir>/roles/<role>.json` now and then."""
+
+  def __init__(self, root_dir: str, role: str, *, every_s: float = 1.0):
+    """Makes the folder.
+
+    Args:
+      root_dir: Of the run.
+      role: Its name, with its index where there are many.
+      every_s: Seconds between writes.
+    """
+    folder = os.path.join(root_dir, _FOLDER)
+    os.makedirs(folder, exist_ok=True)
+    self._path = os.path.join(folder, f'{role}.json')
+    self._every_s = every_s
+    self._written_at = -float('inf')
+    self._counted: tuple[float, float] | None = None
+    self._rate = 0.0
+
+  def update(self, unit: str, count: float, note: str = '', **more: Any):
+    """Says how far the role is; the rate is that since the last write.
+
+    Args:
+      unit: What it counts, plural.
+      count: How many there are.
+      note: What else is worth reading.
+      **more: For programs that read the file.
+    """
+    now = time.monotonic()
+    if now - self._written_at < self._every_s:
+      return
+    if self._counted is not None:
+      before, at = self._counted
+      self._rate = max(count - before, 0) / max(now - at, 1e-6)
+    self._counted = (count, now)
+    self._written_at = now
+    self._write(
+      {
+        'unit': unit,
+        'count': count,
+        'rate': round(self._rate, 2),
+        'note': note,
+        **more,
+      }
+    )
+
+  def _write(self, record: dict[str, Any]) -> None:
+    record = {'pid': os.getpid(), 'time': round(time.time(), 1), **record}
+    part = f'{self._path}.part'
+    with open(part, 'w', encoding='utf-8') as file:
+      json.dump(record, file)
+    os.replace(part, self._path)
+
+
+def read_all(root_dir: str) -> dict[str, dict[str, Any]]:
+  """Returns the newest report of each role, by its name."""
+  folder = os.path.join(root_dir, _FOLDER)
+  found = {}
+  for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+    role, kind = os.path.splitext(name)
+    if kind == '.json':
+      with open(os.path.join(folder, name), encoding='utf-8') as file:
+        found[role] = json.load(file)
+  return found

@@ -1,0 +1,155 @@
+"""A collector's finished episodes on disk, until the replay's disk has them."""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ['Spool']
+
+_STATE = 'state.json'
+_EPISODES = 'episodes'
+_DIGITS = 12
+
+
+class Spool:
+  """Episodes as packed columns, numbered in the order in which they ended.
+
+  A file appears whole or not at all, so a collector that is killed loses the
+  episodes under way, and no other.
+
+  Attributes:
+    following: Number of the next episode.
+    oldest: Lowest number that is still here; `following` where there is none.
+  """
+
+  def __init__(self, folder: str, *, max_bytes: int):
+    """Takes up what an earlier process left.
+
+    Args:
+      folder: Of this collector alone.
+      max_bytes: Of all episodes together, at most.
+
+    Raises:
+      OSError: If another process has the folder, or it cannot be written.
+    """
+    self._folder = folder
+    self._max_bytes = max_bytes
+    self._episodes = os.path.join(folder, _EPISODES)
+    os.makedirs(self._episodes, exist_ok=True)
+    self._claim()
+    # One thread adds, another deletes.
+    self._guard = threading.RLock()
+    self._sizes = self._take_up()
+    self.following = max(
+      int(self.state().get('following', 0)), *(n + 1 for n in self._sizes), 0
+    )
+
+  def _claim(self) -> None:
+    self._locked = os.open(self._folder, os.O_RDONLY)
+    try:
+      fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      os.close(self._locked)
+      raise OSError(
+        f'another collector is at work in {self._folder}; give this one '
+        'another --index.'
+      ) from error
+
+  def _take_up(self) -> dict[int, int]:
+    """Returns the size of each episode by number, in order."""
+    sizes = {}
+    for name in sorted(os.listdir(self._episodes)):
+      path = os.path.join(self._episodes, name)
+      if name.endswith('.npz'):
+        sizes[int(name.removesuffix('.npz'))] = os.path.getsize(path)
+      else:
+        os.remove(path)  # Its writer was killed.
+    return sizes
+
+  @property
+  def oldest(self) -> int:
+    with self._guard:
+      return next(iter(self._sizes), self.following)
+
+  @property
+  def is_full(self) -> bool:
+    """Whether there is no room for another episode."""
+    with self._guard:
+      return sum(self._sizes.values()) >= self._max_bytes
+
+  def __len__(self) -> int:
+    return len(self._sizes)
+
+  def add(
+    self, columns: Mapping[str, np.ndarray], state: Mapping[str, Any]
+  ) -> int:
+    """Stores an episode.
+
+    Args:
+      columns: Arrays by name.
+      state: What `state` returns to the next process.
+
+    Returns:
+      Its number.
+
+    Raises:
+      OSError: If the disk is full or read-only.
+    """
+    number = self.following
+    path = self._path(number)
+    part = f'{path}.part'
+    with open(part, 'wb') as file:
+      np.savez(file, **columns)
+    size = os.path.getsize(part)
+    os.replace(part, path)
+    with self._guard:
+      self._sizes[number] = size
+      self.following = number + 1
+    self._write_state({**state, 'following': self.following})
+    return number
+
+  def read(self, number: int) -> dict[str, np.ndarray]:
+    """Returns the columns of an episode."""
+    with np.load(self._path(number), allow_pickle=False) as columns:
+      return dict(columns)
+
+  def has(self, number: int) -> bool:
+    return number in self._sizes
+
+  def drop_below(self, number: int) -> None:
+    """Deletes the episodes of lower numbers."""
+    with self._guard:
+      for old in [n for n in self._sizes if n < number]:
+        os.remove(self._path(old))
+        del self._sizes[old]
+
+  def go_on_from(self, number: int) -> None:
+    """Numbers the next episode so at least: others came before this disk."""
+    self.following = max(self.following, number)
+
+  def state(self) -> dict[str, Any]:
+    """Returns the state that came with the last episode, or nothing."""
+    path = os.path.join(self._folder, _STATE)
+    if not os.path.exists(path):
+      return {}
+    with open(path, encoding='utf-8') as file:
+      return json.load(file)
+
+  def _write_state(self, state: Mapping[str, Any]) -> None:
+    path = os.path.join(self._folder, _STATE)
+    part = f'{path}.part'
+    with open(part, 'w', encoding='utf-8') as file:
+      json.dump(state, file)
+    os.replace(part, path)
+
+  def close(self) -> None:
+    """Lets another process take the folder."""
+    os.close(self._locked)
+
+  def _path(self, number: int) -> str:
+    return os.path.join(self._episodes, f'{number:0{_DIGITS}d}.npz')
