@@ -1,12 +1,18 @@
 """Folders that appear whole or not at all."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 
-__all__ = ['clear_disk_errors', 'first_line', 'folder_that_becomes']
+__all__ = [
+  'clear_disk_errors',
+  'first_line',
+  'folder_that_becomes',
+  'move_folder',
+]
 
 
 @contextlib.contextmanager
@@ -73,6 +79,34 @@ def clear_disk_errors(what: str, remedy: str) -> Iterator[None]:
 def first_line(error: BaseException) -> str:
   """Returns the first line of an error's message, or its type's name."""
   return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def move_folder(source: str, target: str) -> None:
+  """Moves a folder, which appears whole at its new place.
+
+  Unlike `shutil.move` it makes no folder on the way to the target: where
+  somebody gave up waiting and removed it, nothing comes back.
+
+  Args:
+    source: Folder that exists.
+    target: Its new path, which may be on another disk.
+
+  Raises:
+    OSError: If the target's parent does not exist, or the disk is full.
+  """
+  try:
+    os.rename(source, target)
+  except OSError as error:
+    if error.errno != errno.EXDEV:
+      raise
+    partial = tempfile.mkdtemp(prefix='.partial-', dir=os.path.dirname(target))
+    try:
+      shutil.copytree(source, partial, dirs_exist_ok=True)
+      os.rename(partial, target)
+    except BaseException:
+      shutil.rmtree(partial, ignore_errors=True)
+      raise
+    shutil.rmtree(source)
 
 
 def _replace(partial: str, target: str) -> None:

@@ -1,4 +1,6 @@
+import errno
 import os
+import shutil
 
 import pytest
 
@@ -62,3 +64,60 @@ def test_a_disk_error_becomes_one_line_with_place_and_remedy():
     files.clear_disk_errors('write x', 'free some'),
   ):
     raise OSError(28, 'No space left on device')
+
+
+def _make_folder(path):
+  path.mkdir()
+  (path / 'file').write_text('mine')
+  return str(path)
+
+
+@pytest.fixture(name='other_disk')
+def _other_disk(monkeypatch):
+  """Renaming works within a folder alone."""
+  rename = os.rename
+
+  def within(source, target):
+    if os.path.dirname(source) != os.path.dirname(target):
+      raise OSError(errno.EXDEV, 'Invalid cross-device link')
+    rename(source, target)
+
+  monkeypatch.setattr(os, 'rename', within)
+
+
+@pytest.mark.parametrize('other', [False, True])
+def test_a_folder_moves_as_a_whole(tmp_path, request, other):
+  if other:
+    request.getfixturevalue('other_disk')
+  source = _make_folder(tmp_path / 'a')
+  (tmp_path / 'deep').mkdir()
+  files.move_folder(source, str(tmp_path / 'deep' / 'b'))
+  assert [p.name for p in tmp_path.iterdir()] == ['deep']
+  assert os.listdir(tmp_path / 'deep') == ['b']
+  assert (tmp_path / 'deep' / 'b' / 'file').read_text() == 'mine'
+
+
+@pytest.mark.parametrize('other', [False, True])
+def test_a_move_makes_no_folder_on_the_way(tmp_path, request, other):
+  if other:
+    request.getfixturevalue('other_disk')
+  source = _make_folder(tmp_path / 'a')
+  with pytest.raises(FileNotFoundError):
+    files.move_folder(source, str(tmp_path / 'gone' / 'b'))
+  assert [p.name for p in tmp_path.iterdir()] == ['a']
+
+
+def test_a_move_that_fails_on_the_way_leaves_nothing_behind(
+  tmp_path, other_disk, monkeypatch
+):
+  source = _make_folder(tmp_path / 'a')
+  (tmp_path / 'deep').mkdir()
+
+  def full(*_, **__):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(shutil, 'copytree', full)
+  with pytest.raises(OSError, match='No space'):
+    files.move_folder(source, str(tmp_path / 'deep' / 'b'))
+  assert os.listdir(tmp_path / 'deep') == []
+  assert os.listdir(source) == ['file']

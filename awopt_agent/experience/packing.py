@@ -53,6 +53,19 @@ class StepPacking:
   def _size(self, index: int) -> int:
     return math.prod(self._parts[index].shape)
 
+  def columns_of(self, part: Any) -> list[str]:
+    """Returns the names of the columns that hold a part of a step.
+
+    Args:
+      part: A nest of specs within the step's own, such as its label.
+    """
+    wanted = {id(spec) for spec in tf.nest.flatten(part)}
+    return [
+      name
+      for name, indices in self._columns.items()
+      if wanted & {id(self._parts[index]) for index in indices}
+    ]
+
   def pack(self, steps: Any) -> dict[str, np.ndarray]:
     """Packs a nest of arrays `[T, ...]` into columns `[T, size]`.
 
@@ -77,10 +90,14 @@ class StepPacking:
     }
 
   def unpack(self, columns: Mapping[str, tf.Tensor]) -> Any:
-    """Takes columns `[..., size]` apart into the nest `[..., ...]`."""
+    """Takes columns `[..., size]` apart into the nest `[..., ...]`.
+
+    Args:
+      columns: By name; parts of columns that are not there become None.
+    """
     flat: list[Any] = [None] * len(self._parts)
-    for name, indices in self._columns.items():
-      column = columns[name]
+    for name, column in columns.items():
+      indices = self._columns[name]
       sizes = [self._size(index) for index in indices]
       for index, piece in zip(
         indices, tf.split(column, sizes, -1), strict=True

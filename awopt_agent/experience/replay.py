@@ -1,14 +1,19 @@
 """A replay server of our own, in this process, and its checkpoints."""
 
+import contextlib
+import errno
 import os
 import shutil
+import socket
+import threading
+from collections.abc import Sequence
 
 import reverb
 
-from awopt_agent import structs
-from awopt_agent.experience import tables
+from awopt_agent import files, structs
+from awopt_agent.experience import records, restoring, tables
 
-__all__ = ['Replay']
+__all__ = ['Replay', 'check_port']
 
 # At each save Reverb deletes all checkpoints but the one whose name sorts
 # last; its own names begin with the year.
@@ -24,6 +29,7 @@ class Replay:
 
   Attributes:
     client: A client of the server.
+    port: Where the server listens.
     steps_per_item: n + 1.
   """
 
@@ -35,8 +41,10 @@ class Replay:
     steps_per_item: int,
     scratch: str,
     restore_from: str | None = None,
+    port: int | None = None,
+    more_tables: Sequence[reverb.Table] = (),
   ):
-    """Starts the server on a free port.
+    """Starts the server.
 
     Args:
       step_spec: Specs of one step: `AwOptAgent.training_data_spec`.
@@ -44,23 +52,46 @@ class Replay:
       steps_per_item: n + 1.
       scratch: Folder for Reverb's checkpointer, on the disk of the
         checkpoints; emptied.
-      restore_from: Folder that `save` wrote; None for empty tables.
+      restore_from: Folder that `save` wrote; None for empty tables. The items
+        come from there, all else from the configuration.
+      port: Where to listen; None takes a free one.
+      more_tables: Further tables, saved and restored too.
 
     Raises:
-      ValueError: If `restore_from` holds no complete checkpoint.
+      ValueError: If `restore_from` holds no complete checkpoint of such
+        tables, or the port is no port.
+      OSError: If the port is taken.
     """
     self.steps_per_item = steps_per_item
-    shutil.rmtree(scratch, ignore_errors=True)
-    os.makedirs(scratch)
-    if restore_from is not None:
-      _check_complete(restore_from)
-      shutil.copytree(restore_from, os.path.join(scratch, _RESTORED))
-    self._server = reverb.Server(
-      tables.make_tables(step_spec, config, steps_per_item=steps_per_item),
-      port=None,
-      checkpointer=reverb.checkpointers.DefaultCheckpointer(scratch),
-    )
+    if port is not None:
+      check_port(port)
+    self._scratch = scratch
+    self._saving = threading.Lock()
+    _empty(scratch)
+    every_table = [
+      *tables.make_tables(step_spec, config, steps_per_item=steps_per_item),
+      *more_tables,
+    ]
+    if restore_from is None:
+      self._server = reverb.Server(
+        every_table, port, reverb.checkpointers.DefaultCheckpointer(scratch)
+      )
+    else:
+      self._server = self._restore(restore_from, every_table, port)
+    self.port = self._server.port
     self.client = self._server.localhost_client()
+
+  def _restore(
+    self, source: str, every_table: list[reverb.Table], port: int | None
+  ) -> reverb.Server:
+    adapted = os.path.join(self._scratch, _RESTORED)
+    sizes = restoring.adapt(source, adapted, every_table)
+    server = restoring.serve(
+      self._scratch, every_table, source=source, sizes=sizes, port=port
+    )
+    # Else its disk space would stay in use until the next save.
+    shutil.rmtree(adapted)
+    return server
 
   def sizes(self) -> dict[str, int]:
     """Returns the number of items in each table."""
@@ -68,24 +99,70 @@ class Replay:
     return {name: table.current_size for name, table in info.items()}
 
   def save(self, folder: str) -> None:
-    """Writes all items to a new folder.
+    """Writes all items to a new folder, which appears whole or not at all.
 
     Raises:
       FileExistsError: If the folder exists.
+      OSError: If the disk is full, or the folder that should hold the new one
+        is gone.
     """
     if os.path.exists(folder):
       raise FileExistsError(f'{folder} exists; save to a new folder.')
-    shutil.move(self.client.checkpoint(), folder)
+    with self._saving:
+      try:
+        written = self.client.checkpoint()
+        if damage := records.find_damage(written):
+          raise OSError(damage)
+        files.move_folder(written, folder)
+      # Reverb says by an IndexError that the disk is full, if at all.
+      except (OSError, RuntimeError, ValueError, IndexError) as error:
+        raise OSError(
+          f'cannot save the replay to {folder} ({files.first_line(error)}); '
+          'see that its disk has space left, and that its parent exists.'
+        ) from error
+      finally:
+        # What a failure left would fill the disk further.
+        with contextlib.suppress(OSError):
+          _empty(self._scratch)
 
   def close(self) -> None:
     """Stops the server; its items are gone."""
     self._server.stop()
 
 
-def _check_complete(folder: str) -> None:
-  # Reverb writes this file last.
-  if not os.path.exists(os.path.join(folder, 'DONE')):
-    raise ValueError(
-      f'{folder} holds no complete replay checkpoint; delete the folder to go '
-      'on from the checkpoint before it.'
-    )
+def check_port(port: int) -> None:
+  """Checks that nobody listens on a port.
+
+  Reverb itself would start beside another server on the same port, and the
+  system would spread the clients over the two.
+
+  Raises:
+    ValueError: If it is no port.
+    OSError: If it is taken, or not ours to take.
+  """
+  if not 1 <= port <= 65535:
+    raise ValueError(f'a port must be in [1, 65535], got {port}.')
+  try:
+    # As Reverb does: every interface, IPv4 and 6 where there are both. It
+    # lets connections of a dead server pass.
+    family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+    socket.create_server(
+      ('', port),
+      family=family,
+      dualstack_ipv6=family == socket.AF_INET6,
+    ).close()
+  except OSError as error:
+    if error.errno == errno.EADDRINUSE:
+      reason = 'is taken by another server; stop that one, or choose another'
+    else:
+      reason = f'cannot be used ({error.strerror}); choose another'
+    raise OSError(f'port {port} {reason} port.') from error
+
+
+def _empty(folder: str) -> None:
+  os.makedirs(folder, exist_ok=True)
+  for entry in os.scandir(folder):
+    if entry.is_dir(follow_symlinks=False):
+      shutil.rmtree(entry.path, ignore_errors=True)
+    else:
+      os.remove(entry.path)

@@ -83,3 +83,16 @@ def test_another_structure_is_refused():
   del wrong['grip']
   with pytest.raises((ValueError, TypeError), match='structure'):
     packing.StepPacking(SPEC).pack(wrong)
+
+
+def test_columns_of_a_part_are_enough_to_unpack_it():
+  packer = packing.StepPacking(SPEC)
+  part = {name: SPEC[name] for name in ('clock', 'grip')}
+  assert sorted(packer.columns_of(part)) == ['float32', 'int32']
+  columns = packer.pack(steps(3))
+  unpacked = packer.unpack(
+    {name: tf.constant(columns[name]) for name in packer.columns_of(part)}
+  )
+  np.testing.assert_array_equal(unpacked['clock'], [100, 101, 102])
+  np.testing.assert_array_equal(unpacked['grip'], [0, 1, 2])
+  assert unpacked['image'] is None
