@@ -163,6 +163,7 @@ class BoardReader:
     """
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
+      self._connection.check()
       try:
         record = self.read_now(limit_s=2.0)
         if found(record):

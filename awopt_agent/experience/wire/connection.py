@@ -14,6 +14,7 @@ __all__ = ['Connection', 'put', 'take']
 T = TypeVar('T')
 
 _ANSWER_S = 5.0
+_CHECK_S = 0.2
 
 
 class Connection:
@@ -26,15 +27,24 @@ class Connection:
   Attributes:
     client: Of the server; for calls that have a time limit of their own.
     address: `host:port` of the server.
+    check: Called all the time in a wait; what it raises ends the wait.
   """
 
-  def __init__(self, address: str, *, role: str, limit_s: float = 60.0):
+  def __init__(
+    self,
+    address: str,
+    *,
+    role: str,
+    limit_s: float = 60.0,
+    check: Callable[[], None] = lambda: None,
+  ):
     """Connects to nothing yet.
 
     Args:
       address: `host:port`.
       role: Of the caller; errors name it.
       limit_s: Of calls that set none.
+      check: As the attribute.
 
     Raises:
       ValueError: If the address is not `host:port`.
@@ -47,6 +57,7 @@ class Connection:
       )
     self.address = address
     self.client = reverb.Client(address)
+    self.check = check
     self._role = role
     self._limit_s = limit_s
 
@@ -82,9 +93,14 @@ class Connection:
         outcome.set_exception(error)
 
     threading.Thread(target=run, name=f'reverb {table}', daemon=True).start()
+    end = time.monotonic() + limit_s
+    while not futures.wait([outcome], _CHECK_S).done:
+      self.check()
+      if time.monotonic() > end:
+        raise self.timeout(what, table, limit_s)
     try:
-      return outcome.result(limit_s)
-    except (TimeoutError, reverb.errors.DeadlineExceededError) as error:
+      return outcome.result()
+    except reverb.errors.DeadlineExceededError as error:
       raise self.timeout(what, table, limit_s) from error
 
   def timeout(self, what: str, table: str, limit_s: float) -> TimeoutError:
@@ -121,7 +137,6 @@ class Connection:
     *,
     what: str,
     limit_s: float | None = None,
-    stop_requested: Callable[[], bool] = lambda: False,
   ) -> None:
     """Waits until the server is up and a table holds something.
 
@@ -129,14 +144,14 @@ class Connection:
       table: Of the server.
       what: What the item is, such as 'for the first weights'.
       limit_s: Seconds.
-      stop_requested: Asked all the time; True ends the wait.
 
     Raises:
       TimeoutError: If nothing came.
     """
     limit_s = self._limit_s if limit_s is None else limit_s
     end = time.monotonic() + limit_s
-    while not stop_requested():
+    while True:
+      self.check()
       try:
         if self.info(table).current_size:
           return
@@ -172,9 +187,7 @@ def put(
     ValueError: If the columns do not fit the table's signature.
   """
   limit_ms = max(1, int(limit_s * 1000))
-  writer = client.trajectory_writer(
-    num_keep_alive_refs=1, get_signature_timeout_ms=limit_ms
-  )
+  writer = client.trajectory_writer(num_keep_alive_refs=1)
   try:
     writer.append(dict(columns))
     writer.create_item(
@@ -182,7 +195,7 @@ def put(
     )
     writer.flush(timeout_ms=limit_ms)
   finally:
-    writer.close(retry_on_unavailable=False)
+    writer.close()
 
 
 def take(

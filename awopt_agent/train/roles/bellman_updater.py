@@ -70,11 +70,14 @@ class BellmanUpdater:
       stop_requested: Asked all the time.
     """
     roles, train = context.roles, context.train
-    self._roles, self._stop_requested = roles, stop_requested
+    self._roles = roles
     self._agent = context.agent
     name = f'bellman_updater {index}'
     self._connection = connection_lib.Connection(
-      replay_address, role=name, limit_s=roles.wait_limit_s
+      replay_address,
+      role=name,
+      limit_s=roles.wait_limit_s,
+      check=stopping.raiser(stop_requested),
     )
     self._weights = weights.Subscriber(
       self._connection,
@@ -137,7 +140,6 @@ class BellmanUpdater:
     self._connection.wait_for_item(
       weights.TARGET,
       what='for the first weights of a learner with --targets updaters',
-      stop_requested=self._stop_requested,
     )
     while not self._weights.finished:
       self._pull_when_due()
@@ -159,8 +161,7 @@ class BellmanUpdater:
     """Waits for room: the learner may be waiting for practice."""
     end = time.monotonic() + self._roles.wait_limit_s
     while not self._weights.finished:
-      if self._stop_requested():
-        raise stopping.Stopped
+      self._connection.check()
       try:
         if self._writer.has_room():
           self._writer.write(columns, target, step, limit_s=10.0)

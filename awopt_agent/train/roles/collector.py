@@ -44,7 +44,10 @@ def run(flags) -> str:
       'TrainConfig.offline has no environment to practise in; start no '
       'collector, or unbind it.'
     )
-  collector = Collector(context, flags, stop_requested=stop)
+  try:
+    collector = Collector(context, flags, stop_requested=stop)
+  except stopping.Stopped:
+    return 'collector: stopped before it began'
   try:
     return collector.collect()
   finally:
@@ -73,7 +76,9 @@ class Collector:
     source = flags.index + 1
     name = f'collector {flags.index}'
     self._connection = connection_lib.Connection(
-      flags.replay_address, role=name, limit_s=self._roles.wait_limit_s
+      flags.replay_address,
+      role=name,
+      limit_s=self._roles.wait_limit_s,
     )
     self._spool = spool_lib.Spool(
       os.path.join(
@@ -95,7 +100,9 @@ class Collector:
       context.folder.path, f'collector-{flags.index}'
     )
     self._packing = packing.StepPacking(context.agent.training_data_spec)
+    self._connection.check = stopping.raiser(stop_requested)
     self._delivery.begin(self._roles.wait_limit_s)
+    self._connection.check = lambda: None  # What is done is delivered first.
     self._ids = labelling.EpisodeIds(
       inbox.episode_id(source, self._spool.following)
     )

@@ -74,7 +74,10 @@ class Evaluator:
     self._context, self._stop_requested = context, stop_requested
     self._train, self._agent = context.train, context.agent
     self._connection = connection_lib.Connection(
-      replay_address, role='evaluator', limit_s=context.roles.wait_limit_s
+      replay_address,
+      role='evaluator',
+      limit_s=context.roles.wait_limit_s,
+      check=stopping.raiser(stop_requested),
     )
     self._board = board_lib.BoardReader(self._connection)
     self._weights = weights.Subscriber(

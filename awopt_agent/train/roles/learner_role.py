@@ -56,8 +56,7 @@ def run(flags) -> str:
     role.begin()
     return role.learn()
   except stopping.Stopped:
-    role.save()
-    return f'learner: stopped at step {role.step}, saved'
+    return role.stop()
 
 
 class LearnerRole:
@@ -82,9 +81,11 @@ class LearnerRole:
     self._context = context
     self._train, self._roles = context.train, context.roles
     self._agent = context.agent
-    self._stop_requested = stop_requested
     self._connection = connection_lib.Connection(
-      replay_address, role='learner', limit_s=context.roles.wait_limit_s
+      replay_address,
+      role='learner',
+      limit_s=context.roles.wait_limit_s,
+      check=stopping.raiser(stop_requested),
     )
     self._board = board_lib.BoardReader(
       self._connection, every_s=context.roles.pull_every_s
@@ -194,7 +195,6 @@ class LearnerRole:
         count = self._deliver(demonstrations)
         self._counters = self._wait_until_received(count)
       except TimeoutError as error:
-        self._check_stop()
         self._note_silence(error)
         continue
       notes = demonstrations.report()
@@ -229,7 +229,6 @@ class LearnerRole:
       inbox.send(self._connection, pack(experience), oldest=0, limit_s=10.0)
       self._heard_at = time.monotonic()
       bar.update(count)
-      self._check_stop()
     bar.close()
     return count
 
@@ -239,10 +238,6 @@ class LearnerRole:
       self._context.action_spec,
       on_refused=lambda reason: print(f'refused: {reason}', flush=True),
     )
-
-  def _check_stop(self) -> None:
-    if self._stop_requested():
-      raise stopping.Stopped
 
   def save(self) -> None:
     """Writes a checkpoint of weights and replay; both belong together."""
@@ -259,10 +254,18 @@ class LearnerRole:
     self._moved_at = time.monotonic()
     self._saved_s = self._moved_at - began
 
+  def stop(self) -> str:
+    """Saves what was learnt, and says so."""
+    if not self._counters:
+      return 'learner: stopped before it began'
+    self._connection.check = lambda: None  # It has been heard.
+    self.save()
+    return f'learner: stopped at step {self.step}, saved'
+
   def learn(self) -> str:
     """Learns until the run's end, and publishes the last weights."""
     while True:
-      self._check_stop()
+      self._connection.check()
       self._listen()
       if self._flow.is_learnt(self._counters, self.step):
         break
