@@ -73,7 +73,9 @@ def _check_fit(demonstrations, env, *, whole: bool) -> int:
 def _train(flags, config, folder, env, demonstrations) -> str:
   agent = builders.make_agent(env, flags.seed)
   replay_config = tables.ReplayConfig()
-  store = checkpoints.CheckpointStore(folder.checkpoints, agent)
+  store = checkpoints.CheckpointStore(
+    folder.checkpoints, agent, config=checkpoints.CheckpointConfig()
+  )
   if not flags.dry_run:
     store.recover()
   latest = store.latest()
