@@ -130,7 +130,7 @@ class Evaluator:
 
   def _finished_checkpoint(self) -> str | None:
     """Returns the learner's last checkpoint, if it is done."""
-    latest = checkpoints.latest(self._context.folder.checkpoints)
+    latest = checkpoints.latest(self._context.folder.checkpoints, replay=False)
     if latest is None:
       return None
     state = checkpoints.read_state(latest)
