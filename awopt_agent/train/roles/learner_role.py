@@ -18,6 +18,7 @@ from awopt_agent.train import (
   progress,
   stopping,
   strategies,
+  threads,
 )
 from awopt_agent.train import config as config_lib
 from awopt_agent.train.roles import context as context_lib
@@ -46,6 +47,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores()
   # Before any tensor: it may join other workers.
   strategy = None
   if flags.strategy != 'none':
