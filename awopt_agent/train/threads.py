@@ -1,4 +1,4 @@
-"""How many threads TensorFlow takes: the simulator and Reverb need cores too."""
+"""TensorFlow's threads: the simulator and Reverb need cores too."""
 
 import os
 
