@@ -398,7 +398,8 @@ class LearnerRole:
     numbers = self._meter.numbers()
     if self._meter.taken.numpy():
       note += f', targets {numbers["target_age"]:.0f} steps old'
-    self._report.update('steps', self.step, note, **numbers)
+    if self._report.update('steps', self.step, note, **numbers):
+      self._learner.summarize(**numbers)
 
   def _where(self) -> dict[str, Any]:
     return {
