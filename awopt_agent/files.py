@@ -12,6 +12,7 @@ __all__ = [
   'first_line',
   'folder_that_becomes',
   'move_folder',
+  'sync',
 ]
 
 
@@ -107,6 +108,15 @@ def move_folder(source: str, target: str) -> None:
       shutil.rmtree(partial, ignore_errors=True)
       raise
     shutil.rmtree(source)
+
+
+def sync(path: str) -> None:
+  """Waits until a file, or the list of a folder's files, is on the disk."""
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
 
 
 def _replace(partial: str, target: str) -> None:

@@ -34,7 +34,7 @@ def export(flags) -> str:
   with contextlib.closing(envs.make(seed=folder.seed())) as env:
     agent = builders.make_agent(env, folder.seed())
   store = checkpoints.CheckpointStore(folder.checkpoints, agent)
-  latest = store.latest()
+  latest = checkpoints.latest(folder.checkpoints, replay=False)
   if latest is None:
     raise ValueError(
       f'{folder.path} has no checkpoint yet; let awopt-train go on.'

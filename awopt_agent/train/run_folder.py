@@ -10,7 +10,7 @@ from awopt_agent.train import config as config_lib
 __all__ = ['MAY_CHANGE', 'RunFolder']
 
 # What a later start in the same folder may change: how long the run goes on,
-# and how often it looks up. All else would make it another run.
+# how often it looks up, and what it keeps. All else would make it another run.
 MAY_CHANGE = (
   'TrainConfig.practice_episodes',
   'TrainConfig.eval_every',
@@ -18,6 +18,8 @@ MAY_CHANGE = (
   'TrainConfig.final_eval_episodes',
   'TrainConfig.checkpoint_every',
   'TrainConfig.summary_every',
+  'CheckpointConfig.keep',
+  'CheckpointConfig.max_disk_mb',
 )
 _LEAST_FREE_BYTES = 200 * 2**20
 

@@ -316,7 +316,7 @@ def test_a_kill_leaves_no_process_and_a_whole_checkpoint(broken):
   code, _, _, _, latest, left = broken.ends['kill']
   assert code == -signal.SIGKILL
   assert [name for name in left if name.isdigit()] == []
-  assert os.path.exists(os.path.join(latest, 'state.json'))
+  assert os.path.exists(os.path.join(latest, 'manifest.json'))
 
 
 def test_after_a_kill_the_run_ends_as_an_unbroken_one(broken):

@@ -1,5 +1,7 @@
 import contextlib
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -174,6 +176,19 @@ def test_a_restart_has_everything_bit_for_bit(whole):
     steps = trainer.learner_step
     trainer.practise()  # Nothing is left to do.
     assert trainer.learner_step == steps
+
+
+def test_a_restart_passes_over_a_damaged_checkpoint(whole, tmp_path):
+  shutil.copytree(whole.root / 'checkpoints', tmp_path / 'checkpoints')
+  *_, older, newest = sorted((tmp_path / 'checkpoints').iterdir())
+  os.truncate(newest / 'replay' / 'chunks.tfrecord', 500)
+  assert int(older.name) == 10
+  with _start(tmp_path, resume=True) as parts:
+    assert parts.trainer.learner_step == 10
+    # The demonstrations alone: all of this set is of one moment.
+    assert parts.trainer.practised_episodes == 0
+    assert parts.replay.sizes() == {'success': 3 * 2, 'failure': 0}
+    assert parts.trainer.pretrain() is None
 
 
 def test_a_restart_goes_on_with_new_episodes(whole):

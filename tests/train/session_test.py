@@ -1,6 +1,7 @@
 """What ends a run before it begins; whole runs: tests/integration."""
 
 import json
+import os
 import signal
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 
 from awopt_agent import quiet
 from awopt_agent.demos import writer
-from awopt_agent.train import session, train
+from awopt_agent.train import checkpoints, threads, train
 from tests.demos import fakes as demo_fakes
 from tests.train import fakes
 
@@ -19,7 +20,7 @@ def _run(monkeypatch, capsys, tmp_path):
   """Runs awopt-train in this process: code, stdout and stderr."""
   term, interrupt = map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))
   # They are for a process of the program's own.
-  monkeypatch.setattr(session, 'use_cores', lambda: None)
+  monkeypatch.setattr(threads, 'use_cores', lambda: None)
   monkeypatch.setattr(quiet, 'drop_reverb_notices', lambda: None)
   gin_file = tmp_path / 'tiny.gin'
   gin_file.write_text(fakes.TINY_GIN)
@@ -171,3 +172,45 @@ def test_another_configuration_is_refused_by_name(run, tmp_path):
   assert 'CriticConfig.gamma: 0.95 -> 0.5' in line
   assert '--seed: 0 -> 3' in line
   assert _contents(tmp_path / 'run') == before
+
+
+@pytest.fixture(name='two_checkpoints')
+def _two_checkpoints(tmp_path):
+  """A run with two checkpoints; returns their folders."""
+  agent = fakes.make_run(tmp_path / 'run', step=30, seed=0)
+  store = checkpoints.CheckpointStore(
+    str(tmp_path / 'run' / 'checkpoints'), agent
+  )
+  state = {'practised_episodes': 0, 'pretrained': True}
+  return store.latest(), store.save(60, fakes.FakeReplay(), state)
+
+
+def test_a_damaged_checkpoint_is_passed_over_with_one_line(
+  run, two_checkpoints
+):
+  older, newer = two_checkpoints
+  os.truncate(os.path.join(newer, 'agent.data-00000-of-00001'), 1000)
+  code, out, _ = run('--dry_run')
+  assert code == 0
+  passed, summary = out.splitlines()
+  assert passed.startswith(f'passed over the damaged checkpoint {newer} (agent')
+  assert f'resumes {older}: all fits' in summary
+
+
+def test_only_damaged_checkpoints_end_the_start(run, tmp_path, two_checkpoints):
+  for path in two_checkpoints:
+    os.remove(os.path.join(path, 'replay', 'DONE'))
+  before = _contents(tmp_path / 'run')
+  line = _refusal(run())
+  assert f'{two_checkpoints[1]} is damaged (replay/DONE is missing)' in line
+  assert _contents(tmp_path / 'run') == before
+
+
+@pytest.mark.parametrize(
+  'binding', ['CheckpointConfig.keep = 5', 'CheckpointConfig.max_disk_mb = 9']
+)
+def test_what_is_kept_may_change_on_the_way(run, tmp_path, binding):
+  fakes.make_run(tmp_path / 'run', seed=0)
+  code, out, _ = run('--dry_run', '--gin_bindings', binding)
+  assert code == 0
+  assert 'resumes ' in out

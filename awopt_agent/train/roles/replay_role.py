@@ -4,7 +4,7 @@ import time
 
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience.wire import board, inbox, targets, weights
-from awopt_agent.train import checkpoints, stopping
+from awopt_agent.train import checkpoints, stopping, threads
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import replay_service, reports
 
@@ -56,6 +56,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores(sparing=True)
   context = context_lib.build(flags)
   latest = checkpoints.latest(context.folder.checkpoints)
   saved = checkpoints.replay_folder(latest) if latest else None
