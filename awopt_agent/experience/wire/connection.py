@@ -122,7 +122,7 @@ class Connection:
       lambda: self.client.server_info(timeout=max(1, int(limit_s))),
       what='for an answer',
       table=table,
-      limit_s=limit_s + 1,
+      limit_s=limit_s,
     )
     if table not in tables:
       raise ValueError(
@@ -152,8 +152,9 @@ class Connection:
     end = time.monotonic() + limit_s
     while True:
       self.check()
+      left_s = max(end - time.monotonic(), 0.0)
       try:
-        if self.info(table).current_size:
+        if self.info(table, limit_s=min(left_s, _ANSWER_S)).current_size:
           return
       except TimeoutError:
         pass  # Not up yet, or just now starting again.
@@ -208,9 +209,16 @@ def take(
     table: To sample from.
     names: Of its columns.
     count: Number of items.
+
+  Returns:
+    Columns by name. Of a stranger's item with fewer or more, which Reverb lets
+    pass if he wants it, none at all.
   """
   order = sorted(names)  # As Reverb flattens a dict.
+  samples = client.sample(table, num_samples=count, emit_timesteps=False)
   return [
     dict(zip(order, sample.data, strict=True))
-    for sample in client.sample(table, num_samples=count, emit_timesteps=False)
+    if len(sample.data) == len(order)
+    else {}
+    for sample in samples
   ]
