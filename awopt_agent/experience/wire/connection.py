@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import reverb
+import tensorflow as tf
+
+from awopt_agent import files
 
 __all__ = ['Connection', 'put', 'take']
 
@@ -81,7 +84,8 @@ class Connection:
       What the function returns.
 
     Raises:
-      TimeoutError: Naming role, address, table, and what was waited for.
+      TimeoutError: Naming role, address, table, and what was waited for; also
+        if the server went away.
     """
     limit_s = self._limit_s if limit_s is None else limit_s
     outcome: futures.Future[T] = futures.Future()
@@ -102,6 +106,13 @@ class Connection:
       return outcome.result()
     except reverb.errors.DeadlineExceededError as error:
       raise self.timeout(what, table, limit_s) from error
+    # Of a server that went away in the middle; it may come back.
+    except (RuntimeError, tf.errors.UnavailableError) as error:
+      raise TimeoutError(
+        f'{self._role}: the replay server at {self.address} went away while '
+        f'it was asked {what} (table {table!r}: {files.first_line(error)}); '
+        'start the replay role again.'
+      ) from error
 
   def timeout(self, what: str, table: str, limit_s: float) -> TimeoutError:
     """Returns the error of a wait that was too long."""
