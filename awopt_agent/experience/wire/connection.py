@@ -106,8 +106,10 @@ class Connection:
       return outcome.result()
     except reverb.errors.DeadlineExceededError as error:
       raise self.timeout(what, table, limit_s) from error
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+      raise  # Ours, and the same at the next try.
     # Of a server that went away in the middle; it may come back.
-    except (RuntimeError, tf.errors.UnavailableError) as error:
+    except (RuntimeError, tf.errors.OpError) as error:
       raise TimeoutError(
         f'{self._role}: the replay server at {self.address} went away while '
         f'it was asked {what} (table {table!r}: {files.first_line(error)}); '

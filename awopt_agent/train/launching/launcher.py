@@ -20,6 +20,8 @@ __all__ = ['launch']
 _FOLLOWED = ('replay', 'learner', 'evaluator')
 # Of the evaluator; the launcher's own last line repeats it.
 _LAST = 'learnt:'
+# Of Reverb's C++ code, and of errors that the supervisor repeats.
+_UNSAID = ('[reverb/', 'awopt-role:')
 
 
 def launch(flags) -> str:
@@ -102,7 +104,7 @@ def _run(plan, folder, roles, stop) -> str:
   def tell() -> None:
     for follower in followers:
       for line in follower.new_lines():
-        if not line.startswith(_LAST):
+        if not line.startswith((_LAST, *_UNSAID)):
           shown.say(line)
     shown.update(watch.watched)
 

@@ -101,7 +101,7 @@ def test_a_deadline_of_reverbs_own_is_named_too():
   _assert_names_all(raised.value, 'to put', 't', 'host:1')
 
 
-class _StopAskedFor(Exception):
+class _StopAskedFor(Exception):  # noqa: N818  No error.
   pass
 
 
