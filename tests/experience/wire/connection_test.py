@@ -101,17 +101,13 @@ def test_a_deadline_of_reverbs_own_is_named_too():
   _assert_names_all(raised.value, 'to put', 't', 'host:1')
 
 
-class _StopAskedFor(Exception):  # noqa: N818  No error.
-  pass
-
-
 def _stop():
-  raise _StopAskedFor
+  raise InterruptedError
 
 
 def test_what_the_check_raises_ends_a_call_that_hangs():
   hang = threading.Event()
-  with pytest.raises(_StopAskedFor):
+  with pytest.raises(InterruptedError):
     _nowhere(check=_stop).call(hang.wait, what='long', table='t')
   hang.set()
 
@@ -205,7 +201,7 @@ def test_a_server_that_never_comes_ends_the_wait_in_time(server):
 
 
 def test_what_the_check_raises_ends_the_wait_for_an_item(server):
-  with pytest.raises(_StopAskedFor):
+  with pytest.raises(InterruptedError):
     fakes.connect(server, check=_stop).wait_for_item('things', what='one')
 
 
