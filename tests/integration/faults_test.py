@@ -11,7 +11,7 @@ from awopt_agent.train import config
 from tests.integration import chaos as chaos_lib
 
 # The programs start in ten seconds each, two at a time.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.programs, pytest.mark.timeout(600)]
 
 _SHORT = """
 TrainConfig.practice_episodes = 900
