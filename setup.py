@@ -115,6 +115,8 @@ setuptools.setup(
     'console_scripts': [
       'awopt-train = awopt_agent.train.train:main',
       'awopt-evaluate = awopt_agent.train.evaluate:main',
+      'awopt-launch = awopt_agent.train.launch:main',
+      'awopt-role = awopt_agent.train.role:main',
       'awopt-export = awopt_agent.train.export:main',
       'awopt-demos = awopt_agent.train.demos_cli:main',
     ],

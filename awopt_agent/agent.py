@@ -16,10 +16,10 @@ from awopt_agent import structs
 from awopt_agent.learning import (
   action_codec,
   actor_learner,
-  averages,
   cem,
   critic_learner,
   networks,
+  replicas,
   timing,
   transitions,
 )
@@ -129,7 +129,12 @@ class AwOptAgent(tf_agent.TFAgent):
     self._actor_config = actor or ActorConfig()
     self._act_with_target = act_with_target
     if train_step_counter is None:
-      train_step_counter = tf.Variable(0, dtype=tf.int64, name='train_step')
+      train_step_counter = tf.Variable(
+        0,
+        dtype=tf.int64,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        name='train_step',
+      )
     self._codec = action_codec.ActionCodec(action_spec)
     self.critic_learner = critic_learner.CriticLearner(
       critic_network,
@@ -321,19 +326,26 @@ class AwOptAgent(tf_agent.TFAgent):
     return self._part_timer.seconds(experience, without=without)
 
   def _train(self, experience, weights=None, target=None):
-    losses, gradients, info = self._differentiate(experience, weights, target)
+    replicas.check_inside(self.train_step_counter)
+    # Before anything is checked, so that all replicas stop at the same batch.
+    gradients, info = replicas.mean(
+      self._differentiate(experience, weights, target)
+    )
+    info = _finite_losses(info)
     # No weight changes by a batch that is not finite.
-    with tf.control_dependencies([*losses, *_finite_norms(*gradients)]):
+    with tf.control_dependencies(
+      [info.critic_loss, info.actor_loss, *_finite_norms(*gradients)]
+    ):
       self._update(*gradients)
     self._summarize(info)
-    return tf_agent.LossInfo(tf.add_n(losses), info)
+    return _loss_info(info)
 
   def _loss(self, experience, weights=None, training=False, target=None):
-    losses, _, info = self._differentiate(experience, weights, target)
-    return tf_agent.LossInfo(tf.add_n(losses), info)
+    _, info = self._differentiate(experience, weights, target)
+    return _loss_info(_finite_losses(replicas.mean(info)))
 
   def _differentiate(self, experience, weights, given):
-    """Returns both losses, the gradients of what they change, and all terms."""
+    """Returns the gradients of what the losses change, and all terms."""
     batch, importance = self._transitions(experience, weights)
     # Two, even where the target needs none: the actor's chance stays the same.
     seeds = self._training_seed(), self._training_seed()
@@ -349,15 +361,14 @@ class AwOptAgent(tf_agent.TFAgent):
     )
     success = tf.cast(batch.success, tf.float32)
     info = AwOptInfo(
-      critic_loss=_finite(critic_loss, 'critic_loss'),
-      actor_loss=_finite(actor_loss, 'actor_loss'),
-      success_share=averages.weighted_mean(success, batch.valid),
+      critic_loss=critic_loss,
+      actor_loss=actor_loss,
+      success_share=transitions.mean(success, batch),
       **target_terms,
       **critic_terms,
       **actor_terms,
     )
-    losses = [info.critic_loss, info.actor_loss]
-    return losses, (critic_gradients, actor_gradients), info
+    return (critic_gradients, actor_gradients), info
 
   def _target(self, batch: transitions.Transitions, seed: tf.Tensor):
     actor = self.actor_learner.actor
@@ -404,8 +415,12 @@ class AwOptAgent(tf_agent.TFAgent):
       self.critic_learner.update(critic_gradients)
     if self._actor_config.learns:
       self.actor_learner.update(actor_gradients)
-    self.train_step_counter.assign_add(1)
-    self.critic_learner.update_targets(self.train_step_counter)
+    replicas.update(self._count_and_follow)
+
+  def _count_and_follow(self, assign: Callable[..., None]) -> None:
+    """Counts the step, and lets the targets follow it."""
+    assign(lambda step: step.assign_add(1), self.train_step_counter)
+    self.critic_learner.update_targets(self.train_step_counter, assign)
 
   def _training_seed(self) -> tf.Tensor:
     seed = self._training_rng.make_seeds(1)[:, 0]
@@ -422,6 +437,21 @@ def _with_gradient(learner, *args):
   with tf.GradientTape() as tape:
     loss, terms = learner.loss(*args)
   return loss, terms, tape.gradient(loss, learner.learned)
+
+
+def _finite_losses(info: AwOptInfo) -> AwOptInfo:
+  """Returns the same terms, if both losses are finite."""
+  return info._replace(
+    critic_loss=_finite(info.critic_loss, 'critic_loss'),
+    actor_loss=_finite(info.actor_loss, 'actor_loss'),
+  )
+
+
+def _loss_info(info: AwOptInfo) -> tf_agent.LossInfo:
+  """Returns what TF-Agents' learner adds up over all replicas."""
+  if replicas.count() > 1:
+    info = tf.nest.map_structure(lambda x: x / replicas.count(), info)
+  return tf_agent.LossInfo(info.critic_loss + info.actor_loss, info)
 
 
 def _finite_norms(critic_gradients, actor_gradients) -> list[tf.Tensor]:

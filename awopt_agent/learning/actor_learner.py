@@ -12,6 +12,7 @@ from awopt_agent.learning import (
   critic_learner,
   losses,
   optimizers,
+  replicas,
   transitions,
 )
 from awopt_agent.learning.networks import base, contract
@@ -144,16 +145,19 @@ class ActorLearner(tf.Module):
       batch, distribution, keep, critic=critic, seed=seed
     )
     log_prob = distribution.log_prob(batch.action)
-    loss = losses.actor_loss(log_prob, weight * importance, keep)
     kept = tf.cast(keep, tf.float32)
+    kept_total = averages.total(kept)
+    loss = losses.actor_loss(
+      log_prob, weight * importance, keep, keep_total=kept_total
+    )
     return loss, {
-      'advantage': averages.weighted_mean(advantage, batch.valid),
-      'weight': averages.weighted_mean(weight, kept),
+      'advantage': transitions.mean(advantage, batch),
+      'weight': averages.weighted_mean(weight, kept, kept_total),
     }
 
   def update(self, gradients: Sequence[tf.Tensor]) -> None:
     """Changes what is learned by one step along its gradients."""
-    self.optimizer.apply_gradients(zip(gradients, self.learned, strict=True))
+    optimizers.apply(self.optimizer, gradients, self.learned)
 
   def _weigh(self, batch, distribution, keep, *, critic, seed):
     """Returns weights `[B]` and advantages `[B]` of the logged actions."""
@@ -163,10 +167,11 @@ class ActorLearner(tf.Module):
     q_logged, q_actor = self._values(batch, distribution, critic, seed)
     advantage = q_logged - q_actor
     if config.weights == 'softmax':
-      weight = losses.softmax_weights(
-        advantage, keep, temperature=config.temperature
+      kept = replicas.gather(tf.cast(keep, tf.float32)) > 0
+      weights = losses.softmax_weights(
+        replicas.gather(advantage), kept, temperature=config.temperature
       )
-      return weight, advantage
+      return replicas.own_rows(weights), advantage
     weight = losses.advantage_weights(
       q_logged,
       q_actor,

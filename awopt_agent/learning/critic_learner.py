@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from awopt_agent.learning import (
   action_codec,
-  averages,
   cem,
   losses,
   optimizers,
@@ -160,8 +159,9 @@ class CriticLearner(tf.Module):
 
   def begin(self) -> None:
     """Makes both targets copies of the critic."""
-    _copy(self.critic, self.target)
-    _copy(self.critic, self.lagged)
+    for target in (self.target, self.lagged):
+      for old, new in zip(target.variables, self.critic.variables, strict=True):
+        old.assign(new)
 
   def loss(
     self,
@@ -184,13 +184,13 @@ class CriticLearner(tf.Module):
     losses_of_members = [
       tf.math.divide_no_nan(
         tf.reduce_sum(importance * self._loss_fn(score, target)),
-        tf.reduce_sum(batch.valid),
+        batch.valid_total,
       )
       for score in tf.unstack(scores)
     ]
     value = self.value(tf.reduce_min(scores, axis=0))
     return tf.add_n(losses_of_members), {
-      'value': averages.weighted_mean(value, batch.valid)
+      'value': transitions.mean(value, batch)
     }
 
   def bellman_target(
@@ -226,8 +226,8 @@ class CriticLearner(tf.Module):
     target = targets.n_step_target(batch.reward, batch.discount, value)
     won = tf.cast(best.candidate_won, tf.float32)
     return target, {
-      'target': averages.weighted_mean(target, batch.valid),
-      'candidate_share': averages.weighted_mean(won, batch.valid),
+      'target': transitions.mean(target, batch),
+      'candidate_share': transitions.mean(won, batch),
     }
 
   def given_target(
@@ -258,7 +258,7 @@ class CriticLearner(tf.Module):
       ):
         target = tf.identity(target)
     return target, {
-      'target': averages.weighted_mean(target, batch.valid),
+      'target': transitions.mean(target, batch),
       'candidate_share': tf.constant(0.0),
     }
 
@@ -309,22 +309,30 @@ class CriticLearner(tf.Module):
 
   def update(self, gradients: Sequence[tf.Tensor]) -> None:
     """Changes what is learned by one step along its gradients."""
-    self.optimizer.apply_gradients(zip(gradients, self.learned, strict=True))
+    optimizers.apply(self.optimizer, gradients, self.learned)
 
-  def update_targets(self, step: tf.Tensor) -> None:
-    """Lets the targets follow, after the learner step `step`."""
+  def update_targets(
+    self, step: tf.Tensor, assign: Callable[..., None]
+  ) -> None:
+    """Lets the targets follow.
+
+    Args:
+      step: Learner steps that were taken.
+      assign: Of `replicas.update`.
+    """
     config = self._config
     if not config.learns:
       return
-    pairs = zip(self.critic.variables, self.target.variables, strict=True)
-    for source, target in pairs:
+
+    def follow(target, source):
       target.assign_add(config.tau * (source - target))
+
+    def copy():
+      _for_each(assign, _take_over, self.lagged, self.target)
+
+    _for_each(assign, follow, self.target, self.critic)
     if config.lag:
-      tf.cond(
-        tf.equal(step % config.lag, 0),
-        lambda: _copy(self.target, self.lagged),
-        lambda: None,
-      )
+      tf.cond(tf.equal(step % config.lag, 0), copy, lambda: None)
 
 
 def _make_ensemble(make_critic, observation_spec, size, count, seed, name):
@@ -342,6 +350,11 @@ def _make_ensemble(make_critic, observation_spec, size, count, seed, name):
   )
 
 
-def _copy(source: tf.Module, target: tf.Module) -> None:
+def _for_each(apply, function, target: tf.Module, source: tf.Module) -> None:
+  """Applies a function to each two variables of networks that are alike."""
   for old, new in zip(target.variables, source.variables, strict=True):
-    old.assign(new)
+    apply(function, old, new)
+
+
+def _take_over(old: tf.Variable, new: tf.Variable) -> None:
+  old.assign(new)

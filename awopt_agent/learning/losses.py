@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from awopt_agent.learning import averages
+
 __all__ = [
   'actor_loss',
   'advantage_weights',
@@ -93,7 +95,11 @@ def softmax_weights(
 
 
 def actor_loss(
-  log_prob: tf.Tensor, weight: tf.Tensor, keep: tf.Tensor
+  log_prob: tf.Tensor,
+  weight: tf.Tensor,
+  keep: tf.Tensor,
+  *,
+  keep_total: tf.Tensor | None = None,
 ) -> tf.Tensor:
   """Returns the weighted negative log-likelihood of the kept actions.
 
@@ -101,6 +107,8 @@ def actor_loss(
     log_prob: `[B]` log-likelihood of the logged actions, in nats.
     weight: `[B]` advantage weights.
     keep: bool `[B]`, the success filter; all True for none.
+    keep_total: Scalar to divide by, for a batch that is a replica's part of
+      one; None for the number of kept actions.
 
   Returns:
     Scalar: the mean over the kept actions; 0 where none is kept.
@@ -110,8 +118,9 @@ def actor_loss(
   log_prob.shape.assert_is_compatible_with(weight.shape)
   log_prob.shape.assert_is_compatible_with(keep.shape)
   kept = tf.cast(keep, log_prob.dtype)
-  total = tf.reduce_sum(-log_prob * weight * kept)
-  return tf.math.divide_no_nan(total, tf.reduce_sum(kept))
+  if keep_total is None:
+    keep_total = tf.reduce_sum(kept)
+  return averages.weighted_mean(-log_prob * weight, kept, keep_total)
 
 
 def _check_temperature(temperature: float) -> None:

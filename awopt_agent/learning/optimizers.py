@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-__all__ = ['adam']
+__all__ = ['adam', 'apply']
 
 
 def adam(
@@ -26,3 +26,16 @@ def adam(
   # The slots must exist before a checkpoint is restored into them.
   optimizer.build(variables)
   return optimizer
+
+
+def apply(
+  optimizer: tf.keras.optimizers.Optimizer,
+  gradients: Sequence[tf.Tensor | None],
+  variables: Sequence[tf.Variable],
+) -> None:
+  """Takes one step along gradients that are the same in all replicas."""
+  optimizer.apply_gradients(
+    zip(gradients, variables, strict=True),
+    # It would add them up, and the step must not grow with the replicas.
+    skip_gradients_aggregation=True,
+  )

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from awopt_agent import structs
-from awopt_agent.learning import action_codec
+from awopt_agent.learning import action_codec, averages
 
-__all__ = ['Transitions', 'check_experience', 'from_experience']
+__all__ = ['Transitions', 'check_experience', 'from_experience', 'mean']
 
 
 class Transitions(NamedTuple):
@@ -22,6 +22,8 @@ class Transitions(NamedTuple):
     success: bool `[B]`.
     valid: float `[B]`, 0 where the first step is an episode's last, after
       which a buffer of whole trajectories goes on with the next episode.
+    valid_total: Scalar, by which means over the valid ones divide; see
+      `averages.total`.
   """
 
   observation: Any
@@ -31,6 +33,7 @@ class Transitions(NamedTuple):
   next_observation: Any
   success: tf.Tensor
   valid: tf.Tensor
+  valid_total: tf.Tensor
 
 
 def check_experience(
@@ -104,4 +107,10 @@ def from_experience(
     ),
     success=label.success[:, 0],
     valid=live[:, 0],
+    valid_total=averages.total(live[:, 0]),
   )
+
+
+def mean(values: tf.Tensor, batch: Transitions) -> tf.Tensor:
+  """Returns the mean of `[B]` values over the valid transitions."""
+  return averages.weighted_mean(values, batch.valid, batch.valid_total)

@@ -9,6 +9,8 @@ from tf_agents.train import interval_trigger
 from tf_agents.train import learner as learner_lib
 
 from awopt_agent import agent as agent_lib
+from awopt_agent import structs
+from awopt_agent.train import strategies
 
 __all__ = ['Learner']
 
@@ -24,44 +26,52 @@ class Learner:
     root_dir: str,
     summary_every: int,
     time_every: int = 1000,
+    strategy: tf.distribute.Strategy | None = None,
   ):
-    """Compiles nothing yet.
+    """Compiles nothing yet, and initializes the agent: restore it afterwards.
 
     Args:
-      agent: What learns.
+      agent: What learns; made in the strategy's scope.
       dataset: Endless, of `(Experience [B, n + 1, ...], extra)`. An extra is
         `()`, or `{'target': [B]}` with Bellman targets, among others: then the
-        learner computes none.
-      root_dir: Folder of the run; its `tb/train` holds the summaries.
+        learner computes none. Each replica takes batches of its own, and each
+        worker has its own data set.
+      root_dir: Folder of the run; its `tb/train` holds the summaries, which the
+        chief alone writes.
       summary_every: Learner steps between summaries of the agent.
       time_every: Learner steps between measurements of a step's parts.
+      strategy: Of `strategies.make`; None for one replica.
 
     Raises:
-      ValueError: If extras are dictionaries without targets.
+      ValueError: If extras are dictionaries without targets, or the agent was
+        made outside of the strategy's scope.
     """
     self._target_given = _gives_targets(dataset)
+    if strategy is not None:
+      _check_made_in_scope(agent, strategy)
     self._step = agent.train_step_counter
     learned = agent.critic_learner.variables, agent.actor_learner.variables
     self._learner = _TimedLearner(
       os.path.join(root_dir, 'tb'),
       self._step,
       agent,
-      experience_dataset_fn=lambda: dataset,
+      experience_dataset_fn=lambda: _endless(dataset, strategy),
       checkpoint_interval=-1,  # Ours hold the replay too.
-      summary_interval=summary_every,
+      summary_interval=summary_every if strategies.is_chief(strategy) else 0,
       # Our optimisers have their slots; it would trace a step for nothing.
       run_optimizer_variable_init=False,
+      strategy=strategy,
       learned=[*learned[0], *learned[1]],
     )
     self._agent = agent
-    self._batches = iter(dataset)
+    self._batches = self._learner.batches
     self._time_trigger = interval_trigger.IntervalTrigger(
       time_every, self._time_parts
     )
 
   @property
   def waited_s(self) -> float:
-    """Seconds that all steps together waited for their batches."""
+    """Seconds that all steps of this worker waited for their batches."""
     return float(self._learner.waited_s.numpy())
 
   def run(self, steps: int) -> agent_lib.AwOptInfo:
@@ -74,36 +84,72 @@ class Learner:
       The terms of the last one, as Python numbers.
 
     Raises:
-      ValueError: If a loss is not finite; no weight was changed by its batch.
+      ValueError: If a loss is not finite, in all workers alike; no weight was
+        changed by its batch.
+      ConnectionError: If another worker is gone.
     """
     began, waited = time.monotonic(), self.waited_s
     try:
       info = self._learner.run(steps, iterator=self._batches).extra
-    except tf.errors.InvalidArgumentError as error:
-      found = re.search(r'(\w+) is not finite', error.message)
-      if not found:
-        raise
-      raise ValueError(
-        f'{found[1]} became NaN or infinite at learner step '
-        f'{self._step.numpy()}; the last checkpoint is kept: check the data, '
-        'or lower the learning rates.'
-      ) from None
+    except tf.errors.OpError as error:
+      self._explain(error)
+      raise
     elapsed = time.monotonic() - began
-    self._summarize(
+    self.summarize(
       learner_steps_per_s=steps / elapsed,
       data_wait_share=(self.waited_s - waited) / elapsed,
     )
     self._time_trigger(self._step.numpy())
     return agent_lib.AwOptInfo(*(float(value) for value in info))
 
+  def _explain(self, error: tf.errors.OpError) -> None:
+    """Raises what a user can act on, if the error is one of those."""
+    # A worker may learn from another that a batch is not finite.
+    found = re.search(r'(\w+) is not finite', error.message)
+    if found:
+      raise ValueError(
+        f'{found[1]} became NaN or infinite at learner step '
+        f'{self._step.numpy()}; the last checkpoint is kept: check the data, '
+        'or lower the learning rates.'
+      ) from None
+    # The replay, too, may be unavailable.
+    if re.search('[Cc]ollective|[Cc]oordination', error.message):
+      raise ConnectionError(
+        f'another worker was lost at learner step {self._step.numpy()}: '
+        'TensorFlow cannot go on without it; start all workers again, from '
+        'the last checkpoint.'
+      ) from None
+
+  def agree(self, flag: bool) -> bool:
+    """Tells all workers what any of them knows, so that they do the same.
+
+    Each of them has to ask at the same step, or they wait for each other.
+
+    Args:
+      flag: What this one knows, such as that it was asked to stop.
+
+    Returns:
+      Whether the flag is set in any worker.
+
+    Raises:
+      ConnectionError: If another worker is gone.
+    """
+    try:
+      return bool(self._learner.any_worker(tf.constant(flag)))
+    except tf.errors.OpError as error:
+      self._explain(error)
+      raise
+
   def _time_parts(self) -> None:
-    experience, _ = next(self._batches)
+    """Times the parts on one replica, which talks to no other meanwhile."""
+    experience, _ = self._learner.first_replica(next(self._batches))
     seconds = self._agent.time_parts(
       experience, target_given=self._target_given
     )
-    self._summarize(**{f'{name}_ms': 1000 * s for name, s in seconds.items()})
+    self.summarize(**{f'{name}_ms': 1000 * s for name, s in seconds.items()})
 
-  def _summarize(self, **numbers: float) -> None:
+  def summarize(self, **numbers: float) -> None:
+    """Writes numbers to TensorBoard, under `time/`."""
     with self._learner.train_summary_writer.as_default(step=self._step):
       for name, number in numbers.items():
         tf.summary.scalar(f'time/{name}', number)
@@ -119,6 +165,29 @@ def _gives_targets(dataset: tf.data.Dataset) -> bool:
       f'{sorted(extra)}; give () where the learner computes its targets.'
     )
   return isinstance(extra, dict)
+
+
+def _check_made_in_scope(agent: agent_lib.AwOptAgent, strategy) -> None:
+  if strategy.num_replicas_in_sync == 1:
+    return
+  for variable in agent.variables:
+    if not strategy.extended.variable_created_in_scope(variable):
+      raise ValueError(
+        f'the agent has the variable {variable.name}, made outside of the '
+        'strategy; make the agent, and the step counter if you give it one, '
+        'under `with strategy.scope():`.'
+      )
+
+
+def _endless(dataset: tf.data.Dataset, strategy) -> tf.data.Dataset:
+  """Says of a data set that it is endless, where that spares work."""
+  if strategy is None:
+    return dataset
+  # Else all workers would ask each other before each batch who has one left.
+  endless = tf.data.experimental.assert_cardinality(
+    tf.data.INFINITE_CARDINALITY
+  )
+  return dataset.apply(endless)
 
 
 class _TimedLearner(learner_lib.Learner):
@@ -137,6 +206,26 @@ class _TimedLearner(learner_lib.Learner):
     self._learned = learned
     super().__init__(*args, **kwargs)
 
+  @property
+  def batches(self):
+    """The iterator over the data set; gives a batch to each local replica."""
+    return self._experience_iterator
+
+  def first_replica(self, values):
+    """Returns the first replica's part of a nest."""
+    return tf.nest.map_structure(
+      lambda x: self.strategy.experimental_local_results(x)[0], values
+    )
+
+  @tf.function
+  def any_worker(self, flag):
+    """Returns whether a flag is set in any worker."""
+    flags = self.strategy.run(lambda: tf.cast(flag, tf.int32))
+    return self._sum(flags) > 0
+
+  def _sum(self, values):
+    return self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
+
   @tf.function
   def _train(self, iterations, iterator, parallel_iterations):
     del parallel_iterations  # A step needs the weights of the one before.
@@ -147,19 +236,37 @@ class _TimedLearner(learner_lib.Learner):
     for _ in tf.range(iterations - 1):
       following = iterator.get_next()
       self.single_train_step(iter([batch]))
-      with tf.control_dependencies([v.read_value() for v in self._learned]):
+      with tf.control_dependencies(self._learned_now()):
         ended = tf.timestamp()
       self._note_wait(ended, following)
       batch = following
-    return self.single_train_step(iter([batch]))
+    info = self.single_train_step(iter([batch]))
+    return tf.nest.map_structure(self._sum, info)
+
+  def _learned_now(self):
+    """Reads what is learned, in each replica of this worker."""
+    return [
+      replica.read_value()
+      for variable in self._learned
+      for replica in self.strategy.experimental_local_results(variable)
+    ]
 
   def single_train_step(self, iterator):
     experience, extra = next(iterator)
+    self._note_policy_age(self.first_replica(experience.label))
     given = {'target': extra['target']} if isinstance(extra, dict) else {}
     return self.strategy.run(self._agent.train, (experience,), given)
+
+  def _note_policy_age(self, label) -> None:
+    """Logs how many steps ago the policies learned that practised a batch."""
+    first = tf.nest.map_structure(lambda column: column[:, 0], label)
+    practised = first.source != int(structs.Source.DEMONSTRATION)
+    ages = tf.boolean_mask(self.train_step - first.policy_step, practised)
+    tf.summary.histogram('train/policy_age', ages, step=self.train_step)
 
   def _note_wait(self, since, batch) -> None:
     # TensorFlow runs clocks in the order in which they are written: this one
     # must not come before the one that it is compared with.
-    with tf.control_dependencies(tf.nest.flatten(batch)):
+    parts = tf.nest.flatten(batch, expand_composites=True)
+    with tf.control_dependencies(parts):
       self.waited_s.assign_add(tf.timestamp() - since)

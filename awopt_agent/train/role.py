@@ -41,6 +41,12 @@ def _parse():
     default='own',
     help='who computes the Bellman targets',
   )
+  verbs['learner'].add_argument(
+    '--strategy',
+    choices=('none', 'mirrored', 'multi_worker'),
+    default='none',
+    help='over all GPUs of this machine, or over the workers in TF_CONFIG',
+  )
   flags = parser.parse_args()
   if min(flags.seed, getattr(flags, 'index', 0)) < 0:
     parser.error('--seed and --index must be at least 0')

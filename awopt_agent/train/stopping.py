@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable
 
-__all__ = ['Stopped', 'catch_stop_signals']
+__all__ = ['Stopped', 'catch_stop_signals', 'raiser']
 
 
 class Stopped(Exception):  # noqa: N818  No error.
@@ -28,3 +28,13 @@ def catch_stop_signals() -> Callable[[], bool]:
   signal.signal(signal.SIGTERM, ask)
   signal.signal(signal.SIGINT, ask)
   return lambda: bool(asked)
+
+
+def raiser(stop_requested: Callable[[], bool]) -> Callable[[], None]:
+  """Returns a function that raises `Stopped` once a stop was asked for."""
+
+  def check() -> None:
+    if stop_requested():
+      raise Stopped
+
+  return check

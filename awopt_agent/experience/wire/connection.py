@@ -8,12 +8,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 import reverb
+import tensorflow as tf
+
+from awopt_agent import files
 
 __all__ = ['Connection', 'put', 'take']
 
 T = TypeVar('T')
 
 _ANSWER_S = 5.0
+_CHECK_S = 0.2
 
 
 class Connection:
@@ -26,15 +30,24 @@ class Connection:
   Attributes:
     client: Of the server; for calls that have a time limit of their own.
     address: `host:port` of the server.
+    check: Called all the time in a wait; what it raises ends the wait.
   """
 
-  def __init__(self, address: str, *, role: str, limit_s: float = 60.0):
+  def __init__(
+    self,
+    address: str,
+    *,
+    role: str,
+    limit_s: float = 60.0,
+    check: Callable[[], None] = lambda: None,
+  ):
     """Connects to nothing yet.
 
     Args:
       address: `host:port`.
       role: Of the caller; errors name it.
       limit_s: Of calls that set none.
+      check: As the attribute.
 
     Raises:
       ValueError: If the address is not `host:port`.
@@ -47,6 +60,7 @@ class Connection:
       )
     self.address = address
     self.client = reverb.Client(address)
+    self.check = check
     self._role = role
     self._limit_s = limit_s
 
@@ -70,7 +84,8 @@ class Connection:
       What the function returns.
 
     Raises:
-      TimeoutError: Naming role, address, table, and what was waited for.
+      TimeoutError: Naming role, address, table, and what was waited for; also
+        if the server went away.
     """
     limit_s = self._limit_s if limit_s is None else limit_s
     outcome: futures.Future[T] = futures.Future()
@@ -82,10 +97,24 @@ class Connection:
         outcome.set_exception(error)
 
     threading.Thread(target=run, name=f'reverb {table}', daemon=True).start()
+    end = time.monotonic() + limit_s
+    while not futures.wait([outcome], _CHECK_S).done:
+      self.check()
+      if time.monotonic() > end:
+        raise self.timeout(what, table, limit_s)
     try:
-      return outcome.result(limit_s)
-    except (TimeoutError, reverb.errors.DeadlineExceededError) as error:
+      return outcome.result()
+    except reverb.errors.DeadlineExceededError as error:
       raise self.timeout(what, table, limit_s) from error
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+      raise  # Ours, and the same at the next try.
+    # Of a server that went away in the middle; it may come back.
+    except (RuntimeError, tf.errors.OpError) as error:
+      raise TimeoutError(
+        f'{self._role}: the replay server at {self.address} went away while '
+        f'it was asked {what} (table {table!r}: {files.first_line(error)}); '
+        'start the replay role again.'
+      ) from error
 
   def timeout(self, what: str, table: str, limit_s: float) -> TimeoutError:
     """Returns the error of a wait that was too long."""
@@ -106,7 +135,7 @@ class Connection:
       lambda: self.client.server_info(timeout=max(1, int(limit_s))),
       what='for an answer',
       table=table,
-      limit_s=limit_s + 1,
+      limit_s=limit_s,
     )
     if table not in tables:
       raise ValueError(
@@ -121,7 +150,6 @@ class Connection:
     *,
     what: str,
     limit_s: float | None = None,
-    stop_requested: Callable[[], bool] = lambda: False,
   ) -> None:
     """Waits until the server is up and a table holds something.
 
@@ -129,16 +157,17 @@ class Connection:
       table: Of the server.
       what: What the item is, such as 'for the first weights'.
       limit_s: Seconds.
-      stop_requested: Asked all the time; True ends the wait.
 
     Raises:
       TimeoutError: If nothing came.
     """
     limit_s = self._limit_s if limit_s is None else limit_s
     end = time.monotonic() + limit_s
-    while not stop_requested():
+    while True:
+      self.check()
+      left_s = max(end - time.monotonic(), 0.0)
       try:
-        if self.info(table).current_size:
+        if self.info(table, limit_s=min(left_s, _ANSWER_S)).current_size:
           return
       except TimeoutError:
         pass  # Not up yet, or just now starting again.
@@ -172,9 +201,7 @@ def put(
     ValueError: If the columns do not fit the table's signature.
   """
   limit_ms = max(1, int(limit_s * 1000))
-  writer = client.trajectory_writer(
-    num_keep_alive_refs=1, get_signature_timeout_ms=limit_ms
-  )
+  writer = client.trajectory_writer(num_keep_alive_refs=1)
   try:
     writer.append(dict(columns))
     writer.create_item(
@@ -182,7 +209,7 @@ def put(
     )
     writer.flush(timeout_ms=limit_ms)
   finally:
-    writer.close(retry_on_unavailable=False)
+    writer.close()
 
 
 def take(
@@ -195,9 +222,16 @@ def take(
     table: To sample from.
     names: Of its columns.
     count: Number of items.
+
+  Returns:
+    Columns by name. Of a stranger's item with fewer or more, which Reverb lets
+    pass if he wants it, none at all.
   """
   order = sorted(names)  # As Reverb flattens a dict.
+  samples = client.sample(table, num_samples=count, emit_timesteps=False)
   return [
     dict(zip(order, sample.data, strict=True))
-    for sample in client.sample(table, num_samples=count, emit_timesteps=False)
+    if len(sample.data) == len(order)
+    else {}
+    for sample in samples
   ]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from awopt_agent.experience import augmentation, datasets, packing, tables
 from awopt_agent.experience.wire import connection as connection_lib
 from awopt_agent.experience.wire import targets, weights
-from awopt_agent.train import stopping
+from awopt_agent.train import stopping, threads
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import reports, watch
 
@@ -35,6 +35,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores()
   context = context_lib.build(flags, stream=_STREAM + flags.index)
   updater = BellmanUpdater(
     context, flags.replay_address, index=flags.index, stop_requested=stop
@@ -70,11 +71,14 @@ class BellmanUpdater:
       stop_requested: Asked all the time.
     """
     roles, train = context.roles, context.train
-    self._roles, self._stop_requested = roles, stop_requested
+    self._roles = roles
     self._agent = context.agent
     name = f'bellman_updater {index}'
     self._connection = connection_lib.Connection(
-      replay_address, role=name, limit_s=roles.wait_limit_s
+      replay_address,
+      role=name,
+      limit_s=roles.wait_limit_s,
+      check=stopping.raiser(stop_requested),
     )
     self._weights = weights.Subscriber(
       self._connection,
@@ -137,7 +141,6 @@ class BellmanUpdater:
     self._connection.wait_for_item(
       weights.TARGET,
       what='for the first weights of a learner with --targets updaters',
-      stop_requested=self._stop_requested,
     )
     while not self._weights.finished:
       self._pull_when_due()
@@ -159,16 +162,15 @@ class BellmanUpdater:
     """Waits for room: the learner may be waiting for practice."""
     end = time.monotonic() + self._roles.wait_limit_s
     while not self._weights.finished:
-      if self._stop_requested():
-        raise stopping.Stopped
+      self._connection.check()
       try:
         if self._writer.has_room():
           self._writer.write(columns, target, step, limit_s=10.0)
           return
-        time.sleep(_IDLE_S)
       except TimeoutError:
         if time.monotonic() > end:
           raise
+      time.sleep(_IDLE_S)
       self._pull_when_due()
 
   def _pull_when_due(self) -> None:

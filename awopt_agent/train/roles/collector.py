@@ -11,7 +11,7 @@ from awopt_agent.experience import labelling, packing
 from awopt_agent.experience.wire import board as board_lib
 from awopt_agent.experience.wire import connection as connection_lib
 from awopt_agent.experience.wire import inbox, weights
-from awopt_agent.train import practice, seeds, stopping
+from awopt_agent.train import practice, seeds, stopping, threads
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import delivery as delivery_lib
 from awopt_agent.train.roles import flow as flow_lib
@@ -38,13 +38,17 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores(sparing=True)
   context = context_lib.build(flags, stream=flags.index + 1)
   if context.train.offline:
     raise ValueError(
       'TrainConfig.offline has no environment to practise in; start no '
       'collector, or unbind it.'
     )
-  collector = Collector(context, flags, stop_requested=stop)
+  try:
+    collector = Collector(context, flags, stop_requested=stop)
+  except stopping.Stopped:
+    return 'collector: stopped before it began'
   try:
     return collector.collect()
   finally:
@@ -73,7 +77,9 @@ class Collector:
     source = flags.index + 1
     name = f'collector {flags.index}'
     self._connection = connection_lib.Connection(
-      flags.replay_address, role=name, limit_s=self._roles.wait_limit_s
+      flags.replay_address,
+      role=name,
+      limit_s=self._roles.wait_limit_s,
     )
     self._spool = spool_lib.Spool(
       os.path.join(
@@ -95,7 +101,9 @@ class Collector:
       context.folder.path, f'collector-{flags.index}'
     )
     self._packing = packing.StepPacking(context.agent.training_data_spec)
+    self._connection.check = stopping.raiser(stop_requested)
     self._delivery.begin(self._roles.wait_limit_s)
+    self._connection.check = lambda: None  # What is done is delivered first.
     self._ids = labelling.EpisodeIds(
       inbox.episode_id(source, self._spool.following)
     )

@@ -1,7 +1,9 @@
 """What every role builds first, from the same gin files."""
 
+import contextlib
 from typing import Any, NamedTuple
 
+import tensorflow as tf
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
@@ -41,12 +43,15 @@ class Context(NamedTuple):
   seed: int
 
 
-def build(flags, *, stream: int = 0) -> Context:
+def build(
+  flags, *, stream: int = 0, strategy: tf.distribute.Strategy | None = None
+) -> Context:
   """Builds from the flags of a role.
 
   Args:
     flags: With gin_file, gin_bindings, root_dir and seed.
     stream: Of chance; roles that act or draw batches have one each.
+    strategy: In whose scope the agent is made; None for one replica.
 
   Raises:
     ValueError, OSError: With one line for the user.
@@ -58,10 +63,11 @@ def build(flags, *, stream: int = 0) -> Context:
   time_step_spec, action_spec = _specs(train, flags.seed)
   specs: Any = (time_step_spec, action_spec)
   # Weights come from the learner, but chance is each role's own.
-  agent = agent_lib.AwOptAgent(
-    *(tensor_spec.from_spec(spec) for spec in specs),
-    seed=flags.seed + 7_000_003 * stream,
-  )
+  with strategy.scope() if strategy else contextlib.nullcontext():
+    agent = agent_lib.AwOptAgent(
+      *(tensor_spec.from_spec(spec) for spec in specs),
+      seed=flags.seed + 7_000_003 * stream,
+    )
   return Context(
     folder,
     train,

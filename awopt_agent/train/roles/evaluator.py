@@ -18,6 +18,7 @@ from awopt_agent.train import (
   metrics,
   seeds,
   stopping,
+  threads,
 )
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import reports
@@ -40,6 +41,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores(sparing=True)
   context = context_lib.build(flags)
   evaluator = Evaluator(context, flags.replay_address, stop_requested=stop)
   try:
@@ -74,7 +76,10 @@ class Evaluator:
     self._context, self._stop_requested = context, stop_requested
     self._train, self._agent = context.train, context.agent
     self._connection = connection_lib.Connection(
-      replay_address, role='evaluator', limit_s=context.roles.wait_limit_s
+      replay_address,
+      role='evaluator',
+      limit_s=context.roles.wait_limit_s,
+      check=stopping.raiser(stop_requested),
     )
     self._board = board_lib.BoardReader(self._connection)
     self._weights = weights.Subscriber(
@@ -127,7 +132,7 @@ class Evaluator:
 
   def _finished_checkpoint(self) -> str | None:
     """Returns the learner's last checkpoint, if it is done."""
-    latest = checkpoints.latest(self._context.folder.checkpoints)
+    latest = checkpoints.latest(self._context.folder.checkpoints, replay=False)
     if latest is None:
       return None
     state = checkpoints.read_state(latest)

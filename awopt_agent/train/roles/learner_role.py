@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import tensorflow as tf
 from tf_agents.train import interval_trigger
 
 from awopt_agent.experience import datasets, labelling, packing, tables
@@ -16,6 +17,8 @@ from awopt_agent.train import (
   metrics,
   progress,
   stopping,
+  strategies,
+  threads,
 )
 from awopt_agent.train import config as config_lib
 from awopt_agent.train.roles import context as context_lib
@@ -44,20 +47,26 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
-  context = context_lib.build(flags)
-  context.folder.lock()
+  threads.use_cores()
+  # Before any tensor: it may join other workers.
+  strategy = None
+  if flags.strategy != 'none':
+    strategy = strategies.make(flags.strategy)
+  context = context_lib.build(flags, strategy=strategy)
+  if strategies.is_chief(strategy):
+    context.folder.lock()
   role = LearnerRole(
     context,
     flags.replay_address,
     targets_given=flags.targets == 'updaters',
+    strategy=strategy,
     stop_requested=stop,
   )
   try:
     role.begin()
     return role.learn()
   except stopping.Stopped:
-    role.save()
-    return f'learner: stopped at step {role.step}, saved'
+    return role.stop()
 
 
 class LearnerRole:
@@ -69,22 +78,31 @@ class LearnerRole:
     replay_address: str,
     *,
     targets_given: bool = False,
+    strategy: tf.distribute.Strategy | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
   ):
     """Joins the parts; nothing runs yet.
 
     Args:
-      context: Of the role.
+      context: Of the role; its agent was made in the strategy's scope.
       replay_address: `host:port`.
       targets_given: Whether Bellman updaters compute the targets.
+      strategy: Of `strategies.make`; None for one replica. Of many workers,
+        the chief alone writes files and publishes weights.
       stop_requested: Asked all the time; True saves and stops.
     """
     self._context = context
     self._train, self._roles = context.train, context.roles
     self._agent = context.agent
+    self._strategy = strategy
     self._stop_requested = stop_requested
+    self._is_chief = strategies.is_chief(strategy)
     self._connection = connection_lib.Connection(
-      replay_address, role='learner', limit_s=context.roles.wait_limit_s
+      replay_address,
+      role='learner',
+      limit_s=context.roles.wait_limit_s,
+      # Of many workers, one that stops alone would leave the others hanging.
+      check=stopping.raiser(self._stops_alone),
     )
     self._board = board_lib.BoardReader(
       self._connection, every_s=context.roles.pull_every_s
@@ -97,7 +115,7 @@ class LearnerRole:
       self._board, context.folder.path, limit_s=_SAVE_LIMIT_S
     )
     self._log = metrics.MetricsLog(context.folder.metrics)
-    self._report = reports.Report(context.folder.path, 'learner')
+    self._report = reports.Report(context.folder.path, _name(strategy))
     self._publishers = self._make_publishers(targets_given)
     self._published_at = -float('inf')
     self._meter = targets.TargetMeter(
@@ -105,14 +123,15 @@ class LearnerRole:
     )
     self._learner = self._make_learner(targets_given)
     self._save_trigger = interval_trigger.IntervalTrigger(
-      self._train.checkpoint_every, self.save
+      self._train.checkpoint_every, self._try_to_save
     )
     self._watch = watch.Watch(
       self._connection,
       table=targets.LABELLED if targets_given else tables.SUCCESS,
       limit_s=context.roles.wait_limit_s,
-      stop_requested=stop_requested,
+      stop_requested=self._stops_alone,
     )
+    self._begun = False
     self._counters: dict[str, Any] = {}
     self._heard_at = self._moved_at = time.monotonic()
 
@@ -120,6 +139,9 @@ class LearnerRole:
   def step(self) -> int:
     """The learner step."""
     return int(self._agent.train_step_counter.numpy())
+
+  def _stops_alone(self) -> bool:
+    return self._strategy is None and self._stop_requested()
 
   def _make_publishers(self, targets_given: bool) -> list[weights.Publisher]:
     sent = {weights.ACTING: self._agent.acting_variables}
@@ -152,6 +174,7 @@ class LearnerRole:
       batches,
       root_dir=self._context.folder.path,
       summary_every=config.summary_every,
+      strategy=self._strategy,
     )
 
   def begin(self) -> None:
@@ -161,6 +184,9 @@ class LearnerRole:
       ValueError: If the folder belongs to another configuration.
       TimeoutError: If there is no replay server.
     """
+    if not self._is_chief:
+      self._follow()
+      return
     folder, seed = self._context.folder, self._context.seed
     self._store.recover()
     latest = self._store.latest()
@@ -173,7 +199,24 @@ class LearnerRole:
     else:
       self._add_demonstrations()
       self.save()
+    self._begun = True
     self._publish()
+
+  def _follow(self) -> None:
+    """Takes up the checkpoint with which the chief begins."""
+    self._counters = self._board.read_now(limit_s=self._roles.wait_limit_s)
+    end = time.monotonic() + self._roles.wait_limit_s
+    while not (latest := self._store.latest()):
+      self._connection.check()
+      if time.monotonic() > end:
+        raise TimeoutError(
+          f'learner: waited {self._roles.wait_limit_s:.0f} s for the first '
+          f'checkpoint of the chief in {self._context.folder.checkpoints}; '
+          'start worker 0, with the same --root_dir.'
+        )
+      time.sleep(_IDLE_S)
+    self._store.restore_agent(latest)
+    self._begun = True
 
   def _resume(self, latest: str) -> None:
     state = self._store.restore_agent(latest)
@@ -194,7 +237,6 @@ class LearnerRole:
         count = self._deliver(demonstrations)
         self._counters = self._wait_until_received(count)
       except TimeoutError as error:
-        self._check_stop()
         self._note_silence(error)
         continue
       notes = demonstrations.report()
@@ -229,7 +271,6 @@ class LearnerRole:
       inbox.send(self._connection, pack(experience), oldest=0, limit_s=10.0)
       self._heard_at = time.monotonic()
       bar.update(count)
-      self._check_stop()
     bar.close()
     return count
 
@@ -240,52 +281,89 @@ class LearnerRole:
       on_refused=lambda reason: print(f'refused: {reason}', flush=True),
     )
 
-  def _check_stop(self) -> None:
-    if self._stop_requested():
-      raise stopping.Stopped
-
   def save(self) -> None:
     """Writes a checkpoint of weights and replay; both belong together."""
     self._save(finished=False)
 
+  def _try_to_save(self) -> None:
+    """Saves, or says why not: the next time there may be a replay, or space."""
+    try:
+      self.save()
+    except OSError as error:
+      print(f'learner: {error}', flush=True)
+
+  def _save_the_end(self) -> None:
+    """Saves the last checkpoint; a replay that starts again is waited for."""
+    end = time.monotonic() + self._roles.wait_limit_s
+    while True:
+      try:
+        self._save(finished=True)
+        self._publish(finished=True)
+        return
+      except OSError as error:
+        if time.monotonic() > end:
+          raise
+        print(f'learner: {error} It tries again.', flush=True)
+        self._connection.check()
+        time.sleep(10.0)
+
   def _save(self, *, finished: bool) -> None:
+    if not self._is_chief:
+      return
     state = {
       'practised': self._counters.get('episodes', 0),
       'practised_steps': self._counters.get('steps', 0),
       'finished': finished,
     }
-    began = time.monotonic()
     self._store.save(self.step, self._replay, state)
     self._moved_at = time.monotonic()
-    self._saved_s = self._moved_at - began
+
+  def stop(self) -> str:
+    """Saves what was learnt, and says so."""
+    if not self._begun:
+      return 'learner: stopped before it began'
+    self._connection.check = lambda: None  # It has been heard.
+    self.save()
+    return f'learner: stopped at step {self.step}, saved'
 
   def learn(self) -> str:
     """Learns until the run's end, and publishes the last weights."""
     while True:
-      self._check_stop()
+      if self._any(self._stop_requested()):
+        raise stopping.Stopped
       self._listen()
-      if self._flow.is_learnt(self._counters, self.step):
+      if self._any(self._flow.is_learnt(self._counters, self.step)):
         break
       self._turn()
-    self._save(finished=True)
-    self._publish(finished=True)
+    self._save_the_end()
     return (
       f'learner: finished at step {self.step}, '
       f'{self._counters["episodes"]} episodes of practice'
     )
 
+  def _any(self, flag: bool) -> bool:
+    """Returns whether a flag is set in any worker; all must ask."""
+    return flag if self._strategy is None else self._learner.agree(flag)
+
+  def _steps_due(self) -> int:
+    """Returns how many steps to take now, the same in all workers."""
+    before = self._train.pretrain_steps - self.step
+    if before > 0:
+      return min(before, _AT_ONCE)
+    left = self._flow.learner_steps_allowed(self._counters) - self.step
+    enough = left >= _SHORTEST or self._flow.is_practised(self._counters)
+    if self._strategy is not None:
+      # Each has read other counters: all take as many, or none.
+      return 0 if self._any(not enough) else _SHORTEST
+    return min(left, _AT_ONCE) if enough else 0
+
   def _turn(self) -> None:
     """Takes some steps, if they are due."""
-    step = self.step
-    left = self._flow.learner_steps_allowed(self._counters) - step
-    if step < self._train.pretrain_steps:
-      left = self._train.pretrain_steps - step
-    elif left < _SHORTEST and not self._flow.is_practised(self._counters):
+    steps = self._steps_due()
+    if not steps:
       self._wait_for_practice()
       return
-    loss = self._watch.run(
-      lambda: self._learner.run(min(left, _AT_ONCE)), what='for a batch'
-    )
+    loss = self._watch.run(lambda: self._learner.run(steps), what='for a batch')
     self._moved_at = time.monotonic()
     self._save_trigger(self.step)
     self._publish_when_due()
@@ -316,6 +394,8 @@ class LearnerRole:
       raise error
 
   def _publish_when_due(self) -> None:
+    if not self._is_chief:
+      return
     if time.monotonic() - self._published_at > self._roles.publish_every_s:
       try:
         self._publish()
@@ -323,6 +403,8 @@ class LearnerRole:
         self._note_silence(error)
 
   def _publish(self, *, finished: bool = False) -> None:
+    if not self._is_chief:
+      return
     for publisher in self._publishers:
       publisher.publish(finished=finished)
     self._published_at = time.monotonic()
@@ -335,7 +417,8 @@ class LearnerRole:
     numbers = self._meter.numbers()
     if self._meter.taken.numpy():
       note += f', targets {numbers["target_age"]:.0f} steps old'
-    self._report.update('steps', self.step, note, **numbers)
+    if self._report.update('steps', self.step, note, **numbers):
+      self._learner.summarize(**numbers)
 
   def _where(self) -> dict[str, Any]:
     return {
@@ -344,6 +427,13 @@ class LearnerRole:
       'episodes': self._counters['episodes'],
       'steps': self._counters['steps'],
     }
+
+
+def _name(strategy: tf.distribute.Strategy | None) -> str:
+  if strategies.is_chief(strategy):
+    return 'learner'
+  assert strategy is not None
+  return f'learner-{strategy.cluster_resolver.task_id}'
 
 
 def _received(record: dict[str, Any]) -> int:

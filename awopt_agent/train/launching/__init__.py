@@ -1,0 +1,1 @@
+"""Many roles as one run: starts, watches, restarts and stops them."""

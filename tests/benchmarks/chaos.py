@@ -1,0 +1,78 @@
+"""Thirty kills with -9 in one run: `python -m tests.benchmarks.chaos`."""
+
+import argparse
+import collections
+import tempfile
+import time
+
+from awopt_agent import quiet
+from awopt_agent.train import command_line
+from tests.integration import chaos as chaos_lib
+from tests.integration import faults_test
+
+
+def main():
+  """Runs, prints a line for each kill, and what survived."""
+  parser = command_line.Parser('chaos', description=__doc__)
+  parser.add_argument('--kills', type=int, default=30)
+  parser.add_argument('--seed', type=int, default=0)
+  parser.add_argument('--episodes', type=int, default=100_000)
+  parser.add_argument('--folder', default=None)
+  flags = parser.parse_args()
+  quiet.drop_reverb_notices()
+  folder = flags.folder or tempfile.mkdtemp(prefix='chaos-')
+  chaos = run(folder, flags)
+  spec, steps = faults_test.specs()
+  found = chaos_lib.check(chaos, spec, steps)
+  print(describe(chaos, found), flush=True)
+
+
+def run(folder, flags: argparse.Namespace) -> chaos_lib.Chaos:
+  """Kills until there were enough, then lets the run come to its end."""
+  gin = (
+    f'TrainConfig.practice_episodes = {flags.episodes}\n'
+    'TrainConfig.checkpoint_every = 400\n'
+  )
+  chaos = chaos_lib.Chaos(folder, seed=flags.seed, gin=gin)
+  chaos.start()
+  try:
+    chaos.wait_for(
+      lambda: chaos.reports().get('collector-1', {}).get('durable', 0) > 0,
+      300,
+      'first practice in a checkpoint',
+    )
+    began = time.time()
+    while len(chaos.kills) < flags.kills and not chaos.is_over():
+      before = len(chaos.kills)
+      chaos.kill(while_saving=before % 3 == 2)
+      if len(chaos.kills) == before:
+        continue
+      chaos.wait_until_back()
+      kill = chaos.kills[-1]
+      print(
+        f'{len(chaos.kills)} {kill.role} at {kill.at - began:.0f} s'
+        f'{" in a checkpoint" if kill.saving else ""}: back to '
+        f'{kill.count:.0f} in {kill.back_s:.0f} s',
+        flush=True,
+      )
+    assert chaos.finish(3600) == 0, chaos.output()
+  finally:
+    chaos.close()
+  return chaos
+
+
+def describe(chaos: chaos_lib.Chaos, found: chaos_lib.Survey) -> str:
+  """Returns what survived, in a few lines."""
+  roles = collections.Counter(kill.role for kill in chaos.kills)
+  back = sorted(kill.back_s for kill in chaos.kills)
+  saving = sum(kill.saving for kill in chaos.kills)
+  return (
+    f'{len(chaos.kills)} kills ({dict(roles)}), {saving} in a checkpoint; '
+    f'back after {back[len(back) // 2]:.0f} s (median), {back[-1]:.0f} s '
+    f'(most)\n{found.counters.episodes} episodes in the last checkpoint, each '
+    f'whole and once; reported as stored: {chaos.stored}'
+  )
+
+
+if __name__ == '__main__':
+  main()
