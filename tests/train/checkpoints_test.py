@@ -400,6 +400,7 @@ def test_readers_find_a_checkpoint_while_it_is_replaced(folder):
   found = set()
   while not done.is_set():
     found.add(checkpoints.latest(folder))
+    assert checkpoints.read_state(os.path.join(folder, '0000000005')) == {}
   writer.join()
   assert {os.path.basename(path)[:10] for path in found} == {'0000000005'}
 
