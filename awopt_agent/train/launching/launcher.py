@@ -38,6 +38,13 @@ def launch(flags) -> str:
   folder = run_folder.RunFolder(flags.root_dir)
   folder.check_disk()
   lock = _lock(folder.path)
+  try:
+    return _launch(flags, folder, stop)
+  finally:
+    os.close(lock)
+
+
+def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
   roles = _check(flags)
   plan = plan_lib.make_plan(
     common=_common(flags, folder.path),
@@ -49,10 +56,7 @@ def launch(flags) -> str:
   if flags.dry_run:
     names = ', '.join(role.name for role in plan)
     return f'dry run: {folder.path} would run {names}: all fits.'
-  try:
-    return _run(plan, folder, roles, stop)
-  finally:
-    os.close(lock)
+  return _run(plan, folder, roles, stop)
 
 
 def _check(flags) -> roles_config.RolesConfig:
