@@ -101,6 +101,27 @@ def test_a_deadline_of_reverbs_own_is_named_too():
   _assert_names_all(raised.value, 'to put', 't', 'host:1')
 
 
+@pytest.mark.parametrize(
+  'error',
+  [
+    RuntimeError('Connection reset by peer'),
+    tf.errors.UnavailableError(None, None, 'Socket closed'),
+  ],
+  ids=['in Python', 'in TensorFlow'],
+)
+def test_a_server_that_is_lost_in_a_call_is_named_too(error):
+  # What Reverb raised when its server was killed.
+  def fail():
+    raise error
+
+  with pytest.raises(TimeoutError) as raised:
+    _nowhere().call(fail, what='to put', table='t')
+  line = str(raised.value)
+  for part in ('tester: lost', 'host:1', 'to put', "table 't'"):
+    assert part in line
+  assert len(line.splitlines()) == 1
+
+
 def _stop():
   raise InterruptedError
 
