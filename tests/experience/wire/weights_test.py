@@ -102,7 +102,10 @@ def test_a_server_that_starts_again_gives_what_is_published_anew():
     assert not sides.subscriber.pull()
     # The first of the new server, as the first of the old one was.
     sides.sent[0].assign(7)
-    sides.publisher.publish()
+    try:
+      sides.publisher.publish()
+    except TimeoutError:
+      sides.publisher.publish()  # The first may go to the server that died.
     assert sides.subscriber.pull()
     assert sides.got[0].numpy() == 7
 
