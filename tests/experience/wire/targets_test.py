@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -87,18 +89,42 @@ def test_targets_that_are_too_old_are_dropped_and_counted():
 # The queue.
 
 
-def test_tells_whether_there_is_room(sides):
-  for _ in range(3):
-    assert sides.writer.has_room()
+def _fill(sides):
+  """Writes until the queue is full, and two batches wait before it."""
+  for _ in range(4):  # Three fit, and one is let wait.
     sides.write()
-  assert not sides.writer.has_room()
+  with pytest.raises(TimeoutError):
+    sides.write(limit_s=0.1)
+
+
+def test_waits_for_room_for_all_batches_but_the_last(sides):
+  _fill(sides)
+  with pytest.raises(TimeoutError):
+    sides.writer.wait_for_room(limit_s=0.1)
+  sides.read(1)
+  sides.writer.wait_for_room(limit_s=5.0)
+  # Nothing was lost by the wait: five were written.
+  assert len(sides.read(2)) == 2
+
+
+def test_a_server_that_starts_again_takes_the_next_batch():
+  with fakes.serving(_table()) as server:
+    sides = _Sides(server)
+    sides.write()
+  with fakes.serving(_table(), port=server.port) as again:
+    fakes.wait_until_up(sides.connection, targets.LABELLED)
+    with contextlib.suppress(TimeoutError):
+      for _ in range(2):  # What the dead server was given is lost.
+        sides.write(limit_s=1.0)
+    for _ in range(2):
+      sides.write()
+    assert fakes.size(again.localhost_client(), targets.LABELLED)
 
 
 def test_a_queue_that_stays_full_is_an_error_that_names_all(sides):
-  for _ in range(3):
-    sides.write()
+  _fill(sides)
   with pytest.raises(TimeoutError) as raised:
-    sides.write(limit_s=0.1)
+    sides.writer.wait_for_room(limit_s=0.1)
   line = str(raised.value)
   for part in ('tester', 'room', "'labelled'", sides.connection.address):
     assert part in line
