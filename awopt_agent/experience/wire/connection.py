@@ -106,13 +106,11 @@ class Connection:
       return outcome.result()
     except reverb.errors.DeadlineExceededError as error:
       raise self.timeout(what, table, limit_s) from error
-    # So Reverb says that its server went away just now, by words such as
-    # 'Socket closed'; RuntimeError in Python, the others in TensorFlow.
-    except (
-      RuntimeError,
-      tf.errors.InternalError,
-      tf.errors.UnavailableError,
-    ) as error:
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+      raise  # Ours, and the same at the next try.
+    # So Reverb says that its server went away just now: Socket closed,
+    # Connection reset by peer.
+    except (RuntimeError, tf.errors.OpError) as error:
       raise self._lost(what, table, error) from error
 
   def timeout(self, what: str, table: str, limit_s: float) -> TimeoutError:

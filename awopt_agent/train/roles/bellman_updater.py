@@ -167,10 +167,10 @@ class BellmanUpdater:
         if self._writer.has_room():
           self._writer.write(columns, target, step, limit_s=10.0)
           return
-        time.sleep(_IDLE_S)
       except TimeoutError:
         if time.monotonic() > end:
           raise
+      time.sleep(_IDLE_S)
       self._pull_when_due()
 
   def _pull_when_due(self) -> None:
