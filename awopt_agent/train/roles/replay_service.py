@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -198,6 +199,8 @@ class ReplayService:
     root = os.path.realpath(self._root_dir)
     if os.path.commonpath([root, path]) != root or path == root:
       raise ValueError(f'{folder} is outside of {root}; name one inside.')
+    if path in self._pending:
+      shutil.rmtree(path)  # Who asked gave it up, and asks anew.
     self._replay.save(path)
     with open(os.path.join(path, COUNTERS), 'w', encoding='utf-8') as file:
       json.dump(dataclasses.asdict(self._counters), file)

@@ -106,8 +106,9 @@ def test_a_deadline_of_reverbs_own_is_named_too():
   [
     RuntimeError('Connection reset by peer'),
     tf.errors.UnavailableError(None, None, 'Socket closed'),
+    tf.errors.InternalError(None, None, 'Error when confirming'),
   ],
-  ids=['in Python', 'in TensorFlow'],
+  ids=lambda error: type(error).__name__,
 )
 def test_a_server_that_is_lost_in_a_call_is_named_too(error):
   # What Reverb raised when its server was killed.
