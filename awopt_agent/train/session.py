@@ -98,6 +98,7 @@ def _train(flags, config, folder, env, demonstrations) -> str:
     scratch=folder.replay,
     restore_from=checkpoints.replay_folder(latest) if latest else None,
   )
+  print(replay.exposure, flush=True)
   with contextlib.ExitStack() as stack:
     stack.callback(replay.close)
     trainer = loop.Trainer(

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import reverb
+import tensorflow as tf
+
+from awopt_agent import files
 
 __all__ = ['Connection', 'put', 'take']
 
@@ -81,7 +84,8 @@ class Connection:
       What the function returns.
 
     Raises:
-      TimeoutError: Naming role, address, table, and what was waited for.
+      TimeoutError: Naming role, address, table, and what was waited for; also
+        if the server went away meanwhile.
     """
     limit_s = self._limit_s if limit_s is None else limit_s
     outcome: futures.Future[T] = futures.Future()
@@ -102,6 +106,12 @@ class Connection:
       return outcome.result()
     except reverb.errors.DeadlineExceededError as error:
       raise self.timeout(what, table, limit_s) from error
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+      raise  # Ours, and the same at the next try.
+    # So Reverb says that its server went away just now: Socket closed,
+    # Connection reset by peer.
+    except (RuntimeError, tf.errors.OpError) as error:
+      raise self._lost(what, table, error) from error
 
   def timeout(self, what: str, table: str, limit_s: float) -> TimeoutError:
     """Returns the error of a wait that was too long."""
@@ -111,18 +121,31 @@ class Connection:
       '--replay_address.'
     )
 
+  def _lost(self, what: str, table: str, error: Exception) -> TimeoutError:
+    """Returns the error of a wait whose server went away."""
+    return TimeoutError(
+      f'{self._role}: lost the replay server at {self.address} '
+      f'({files.first_line(error)}) while it waited {what} (table {table!r}); '
+      'start the replay role again.'
+    )
+
   def info(self, table: str, *, limit_s: float = _ANSWER_S) -> Any:
     """Returns Reverb's `TableInfo` of a table.
+
+    Args:
+      table: Of the server.
+      limit_s: Seconds; a server that is silent for 5 is taken to be gone.
 
     Raises:
       TimeoutError: If the server does not answer.
       ValueError: If it has no such table.
     """
+    limit_s = min(limit_s, _ANSWER_S)
     tables = self.call(
       lambda: self.client.server_info(timeout=max(1, int(limit_s))),
       what='for an answer',
       table=table,
-      limit_s=limit_s + 1,
+      limit_s=limit_s,
     )
     if table not in tables:
       raise ValueError(
@@ -152,8 +175,9 @@ class Connection:
     end = time.monotonic() + limit_s
     while True:
       self.check()
+      left_s = max(end - time.monotonic(), 0.0)
       try:
-        if self.info(table).current_size:
+        if self.info(table, limit_s=left_s).current_size:
           return
       except TimeoutError:
         pass  # Not up yet, or just now starting again.
@@ -208,9 +232,16 @@ def take(
     table: To sample from.
     names: Of its columns.
     count: Number of items.
+
+  Returns:
+    Columns by name. Of a stranger's item with fewer or more, which Reverb lets
+    pass if he wants it, none at all.
   """
   order = sorted(names)  # As Reverb flattens a dict.
+  samples = client.sample(table, num_samples=count, emit_timesteps=False)
   return [
     dict(zip(order, sample.data, strict=True))
-    for sample in client.sample(table, num_samples=count, emit_timesteps=False)
+    if len(sample.data) == len(order)
+    else {}
+    for sample in samples
   ]

@@ -20,6 +20,8 @@ __all__ = ['launch']
 _FOLLOWED = ('replay', 'learner', 'evaluator')
 # Of the evaluator; the launcher's own last line repeats it.
 _LAST = 'learnt:'
+# Of Reverb's C++ code, and of errors that the supervisor repeats.
+_UNSAID = ('[reverb/', 'awopt-role:')
 
 
 def launch(flags) -> str:
@@ -36,6 +38,13 @@ def launch(flags) -> str:
   folder = run_folder.RunFolder(flags.root_dir)
   folder.check_disk()
   lock = _lock(folder.path)
+  try:
+    return _launch(flags, folder, stop)
+  finally:
+    os.close(lock)
+
+
+def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
   roles = _check(flags)
   plan = plan_lib.make_plan(
     common=_common(flags, folder.path),
@@ -47,10 +56,7 @@ def launch(flags) -> str:
   if flags.dry_run:
     names = ', '.join(role.name for role in plan)
     return f'dry run: {folder.path} would run {names}: all fits.'
-  try:
-    return _run(plan, folder, roles, stop)
-  finally:
-    os.close(lock)
+  return _run(plan, folder, roles, stop)
 
 
 def _check(flags) -> roles_config.RolesConfig:
@@ -102,7 +108,7 @@ def _run(plan, folder, roles, stop) -> str:
   def tell() -> None:
     for follower in followers:
       for line in follower.new_lines():
-        if not line.startswith(_LAST):
+        if not line.startswith((_LAST, *_UNSAID)):
           shown.say(line)
     shown.update(watch.watched)
 

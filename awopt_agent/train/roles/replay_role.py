@@ -73,7 +73,7 @@ def run(flags) -> str:
   try:
     for table in _OF_THE_MOMENT:
       replay.client.reset(table)
-    _say_where(flags.port, latest, counters)
+    _say_where(replay, latest, counters)
     service = replay_service.ReplayService(
       replay,
       context.agent.training_data_spec,
@@ -86,12 +86,11 @@ def run(flags) -> str:
     replay.close()
 
 
-def _say_where(port: int, latest: str | None, counters) -> None:
+def _say_where(replay: replay_lib.Replay, latest: str | None, counters) -> None:
   print(
-    f'replay: port {port}, {counters.demonstrations} demonstrations and '
+    f'replay: port {replay.port}, {counters.demonstrations} demonstrations and '
     f'{counters.episodes} episodes of practice from {latest or "no checkpoint"}'
-    '\nreplay: Reverb listens on every network interface and asks no one for a '
-    f'password; close port {port} to strangers (docs/deploy/security.md)',
+    f'\n{replay.exposure}',
     flush=True,
   )
 

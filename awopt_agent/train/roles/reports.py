@@ -1,5 +1,6 @@
 """What a role is doing, in a file that the launcher reads."""
 
+import contextlib
 import json
 import os
 import time
@@ -29,7 +30,9 @@ class Report:
     self._counted: tuple[float, float] | None = None
     self._rate = 0.0
 
-  def update(self, unit: str, count: float, note: str = '', **more: Any):
+  def update(
+    self, unit: str, count: float, note: str = '', **more: Any
+  ) -> bool:
     """Says how far the role is; the rate is that since the last write.
 
     Args:
@@ -37,10 +40,13 @@ class Report:
       count: How many there are.
       note: What else is worth reading.
       **more: For programs that read the file.
+
+    Returns:
+      Whether it was time to write.
     """
     now = time.monotonic()
     if now - self._written_at < self._every_s:
-      return
+      return False
     if self._counted is not None:
       before, at = self._counted
       self._rate = max(count - before, 0) / max(now - at, 1e-6)
@@ -55,13 +61,17 @@ class Report:
         **more,
       }
     )
+    return True
 
   def _write(self, record: dict[str, Any]) -> None:
     record = {'pid': os.getpid(), 'time': round(time.time(), 1), **record}
     part = f'{self._path}.part'
-    with open(part, 'w', encoding='utf-8') as file:
-      json.dump(record, file)
-    os.replace(part, self._path)
+    # What only tells how things are must not end them: on a full disk the
+    # launcher shows the age of the last report.
+    with contextlib.suppress(OSError):
+      with open(part, 'w', encoding='utf-8') as file:
+        json.dump(record, file)
+      os.replace(part, self._path)
 
 
 def read_all(root_dir: str) -> dict[str, dict[str, Any]]:
