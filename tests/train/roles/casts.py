@@ -55,11 +55,12 @@ def make_context(root, *, agent=None, roles=None, **changes):
   )
 
 
-def serve(cast):
+def serve(cast, **kwargs):
   """Returns the replay role of a run, serving in the background.
 
   Args:
     cast: Context of any of its roles.
+    **kwargs: Of `ReplayRole`.
   """
   agent = cast.agent
   spec = agent.training_data_spec
@@ -78,6 +79,7 @@ def serve(cast):
         max_batches=2,
       ),
     ],
+    **kwargs,
   )
   role.start()
   return role

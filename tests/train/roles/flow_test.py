@@ -63,3 +63,23 @@ def test_one_of_both_can_always_go_on(held):
       here = counters(steps=steps)
       practise = held.may_practise(here, step)
       assert practise or held.learner_steps_allowed(here) > step
+
+
+@pytest.mark.parametrize('ratio', [0.001, 0.03, 0.4, 1.0, 7.0])
+@pytest.mark.parametrize('lead', [1, 3, 100])
+def test_one_of_both_can_go_on_however_short_the_lead(ratio, lead):
+  held = flow.Flow(
+    loop.TrainConfig(
+      demonstrations='unused',
+      pretrain_steps=50,
+      practice_episodes=30,
+      replay_ratio=ratio,
+    ),
+    config.RolesConfig(max_lead_steps=lead),
+  )
+  for steps in range(300):
+    here = counters(steps=steps)
+    for step in range(50, 100):
+      # The learner takes all of its lead at once, or waits.
+      left = held.learner_steps_allowed(here) - step
+      assert left >= held.learner_lead or held.may_practise(here, step)
