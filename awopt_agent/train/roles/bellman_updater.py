@@ -10,8 +10,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from awopt_agent.experience import augmentation, datasets, packing, tables
+from awopt_agent.experience.wire import board, targets, weights
 from awopt_agent.experience.wire import connection as connection_lib
-from awopt_agent.experience.wire import targets, weights
 from awopt_agent.train import stopping, threads
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import reports, watch
@@ -38,9 +38,12 @@ def run(flags) -> str:
   stop = stopping.catch_stop_signals()
   threads.use_cores()
   context = context_lib.build(flags, stream=_STREAM + flags.index)
-  updater = BellmanUpdater(
-    context, flags.replay_address, index=flags.index, stop_requested=stop
-  )
+  try:
+    updater = BellmanUpdater(
+      context, flags.replay_address, index=flags.index, stop_requested=stop
+    )
+  except stopping.Stopped:
+    return 'bellman_updater: stopped before it began'
   try:
     updater.update()
   except stopping.Stopped:
@@ -63,13 +66,17 @@ class BellmanUpdater:
     index: int = 0,
     stop_requested: Callable[[], bool] = lambda: False,
   ):
-    """Joins the parts; nothing runs yet.
+    """Waits for the replay server, and joins the parts; nothing runs yet.
 
     Args:
       context: Of the role.
       replay_address: `host:port`.
       index: Among the updaters; chooses the batches.
       stop_requested: Asked all the time.
+
+    Raises:
+      TimeoutError: If there is no replay server.
+      Stopped: If a stop was asked for before there was one.
     """
     roles, train = context.roles, context.train
     self._roles = roles
@@ -97,6 +104,8 @@ class BellmanUpdater:
     self._report = reports.Report(
       context.folder.path, f'bellman_updater-{index}'
     )
+    # Reverb asks for the tables' signatures without a limit.
+    self._connection.wait_for_item(board.BOARD, what='for the replay role')
     self._batches = iter(
       datasets.make_packed_dataset(
         self._connection.client,
