@@ -17,6 +17,14 @@ class Flow:
     self._train = train
     self._lead_steps = roles.max_lead_steps
 
+  @property
+  def learner_lead(self) -> int:
+    """Learner steps by which it may be ahead of practice, at least one.
+
+    Each waits for the other else: rounded down, it may never be level.
+    """
+    return max(1, round(self._train.replay_ratio * self._lead_steps))
+
   def is_practised(self, counters: Mapping[str, Any]) -> bool:
     """Tells whether there were enough episodes.
 
@@ -43,7 +51,7 @@ class Flow:
     due = self.learner_steps_due(counters)
     if self.is_practised(counters):
       return due
-    return due + round(self._train.replay_ratio * self._lead_steps)
+    return due + self.learner_lead
 
   def is_learnt(self, counters: Mapping[str, Any], learner_step: int) -> bool:
     """Tells whether the run has nothing left to learn."""

@@ -55,13 +55,16 @@ def run(flags) -> str:
   context = context_lib.build(flags, strategy=strategy)
   if strategies.is_chief(strategy):
     context.folder.lock()
-  role = LearnerRole(
-    context,
-    flags.replay_address,
-    targets_given=flags.targets == 'updaters',
-    strategy=strategy,
-    stop_requested=stop,
-  )
+  try:
+    role = LearnerRole(
+      context,
+      flags.replay_address,
+      targets_given=flags.targets == 'updaters',
+      strategy=strategy,
+      stop_requested=stop,
+    )
+  except stopping.Stopped:
+    return 'learner: stopped before it began'
   try:
     role.begin()
     return role.learn()
@@ -81,7 +84,7 @@ class LearnerRole:
     strategy: tf.distribute.Strategy | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
   ):
-    """Joins the parts; nothing runs yet.
+    """Waits for the replay server, and joins the parts; nothing runs yet.
 
     Args:
       context: Of the role; its agent was made in the strategy's scope.
@@ -90,6 +93,10 @@ class LearnerRole:
       strategy: Of `strategies.make`; None for one replica. Of many workers,
         the chief alone writes files and publishes weights.
       stop_requested: Asked all the time; True saves and stops.
+
+    Raises:
+      TimeoutError: If there is no replay server.
+      Stopped: If a stop was asked for before there was one.
     """
     self._context = context
     self._train, self._roles = context.train, context.roles
@@ -121,6 +128,10 @@ class LearnerRole:
     self._meter = targets.TargetMeter(
       self._agent.train_step_counter, context.roles.max_target_age
     )
+    # Reverb asks for the tables' signatures without a limit.
+    self._counters: dict[str, Any] = self._board.read_now(
+      limit_s=context.roles.wait_limit_s
+    )
     self._learner = self._make_learner(targets_given)
     self._save_trigger = interval_trigger.IntervalTrigger(
       self._train.checkpoint_every, self._try_to_save
@@ -132,7 +143,6 @@ class LearnerRole:
       stop_requested=self._stops_alone,
     )
     self._begun = False
-    self._counters: dict[str, Any] = {}
     self._heard_at = self._moved_at = time.monotonic()
 
   @property
@@ -351,10 +361,11 @@ class LearnerRole:
     if before > 0:
       return min(before, _AT_ONCE)
     left = self._flow.learner_steps_allowed(self._counters) - self.step
-    enough = left >= _SHORTEST or self._flow.is_practised(self._counters)
+    shortest = min(_SHORTEST, self._flow.learner_lead)
+    enough = left >= shortest or self._flow.is_practised(self._counters)
     if self._strategy is not None:
       # Each has read other counters: all take as many, or none.
-      return 0 if self._any(not enough) else _SHORTEST
+      return 0 if self._any(not enough) else shortest
     return min(left, _AT_ONCE) if enough else 0
 
   def _turn(self) -> None:
