@@ -7,7 +7,6 @@ from awopt_agent.train.roles import bellman_updater
 from tests.train import fakes as train_fakes
 from tests.train.roles import casts
 
-
 _ITERATORS = []
 
 
