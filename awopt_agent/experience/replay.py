@@ -93,6 +93,15 @@ class Replay:
     shutil.rmtree(adapted)
     return server
 
+  @property
+  def exposure(self) -> str:
+    """The line that tells whom the server lets in: Reverb has no choice."""
+    return (
+      f'replay: Reverb listens on every network interface, port {self.port}, '
+      'and asks no one for a password; keep strangers out '
+      '(docs/deploy/security.md)'
+    )
+
   def sizes(self) -> dict[str, int]:
     """Returns the number of items in each table."""
     info = self.client.server_info(timeout=30)

@@ -9,6 +9,7 @@ from tf_agents.train import interval_trigger
 from tf_agents.train import learner as learner_lib
 
 from awopt_agent import agent as agent_lib
+from awopt_agent import structs
 from awopt_agent.train import strategies
 
 __all__ = ['Learner']
@@ -94,7 +95,7 @@ class Learner:
       self._explain(error)
       raise
     elapsed = time.monotonic() - began
-    self._summarize(
+    self.summarize(
       learner_steps_per_s=steps / elapsed,
       data_wait_share=(self.waited_s - waited) / elapsed,
     )
@@ -145,9 +146,10 @@ class Learner:
     seconds = self._agent.time_parts(
       experience, target_given=self._target_given
     )
-    self._summarize(**{f'{name}_ms': 1000 * s for name, s in seconds.items()})
+    self.summarize(**{f'{name}_ms': 1000 * s for name, s in seconds.items()})
 
-  def _summarize(self, **numbers: float) -> None:
+  def summarize(self, **numbers: float) -> None:
+    """Writes numbers to TensorBoard, under `time/`."""
     with self._learner.train_summary_writer.as_default(step=self._step):
       for name, number in numbers.items():
         tf.summary.scalar(f'time/{name}', number)
@@ -251,8 +253,16 @@ class _TimedLearner(learner_lib.Learner):
 
   def single_train_step(self, iterator):
     experience, extra = next(iterator)
+    self._note_policy_age(self.first_replica(experience.label))
     given = {'target': extra['target']} if isinstance(extra, dict) else {}
     return self.strategy.run(self._agent.train, (experience,), given)
+
+  def _note_policy_age(self, label) -> None:
+    """Logs how many steps ago the policies learned that practised a batch."""
+    first = tf.nest.map_structure(lambda column: column[:, 0], label)
+    practised = first.source != int(structs.Source.DEMONSTRATION)
+    ages = tf.boolean_mask(self.train_step - first.policy_step, practised)
+    tf.summary.histogram('train/policy_age', ages, step=self.train_step)
 
   def _note_wait(self, since, batch) -> None:
     # TensorFlow runs clocks in the order in which they are written: this one

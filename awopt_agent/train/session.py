@@ -4,8 +4,6 @@ import contextlib
 import functools
 import os
 
-import tensorflow as tf
-
 from awopt_agent import agent as agent_lib
 from awopt_agent.demos import demonstrations as demonstrations_lib
 from awopt_agent.experience import replay as replay_lib
@@ -20,6 +18,7 @@ from awopt_agent.train import (
   offline,
   run_folder,
   stopping,
+  threads,
 )
 from awopt_agent.train import config as config_lib
 
@@ -35,7 +34,7 @@ def train(flags) -> str:
   Raises:
     ValueError, OSError: With one line for the user.
   """
-  use_cores()
+  threads.use_cores()
   config_lib.load(flags.gin_file, flags.gin_bindings)
   folder = run_folder.RunFolder(flags.root_dir)
   folder.check_disk()
@@ -99,6 +98,7 @@ def _train(flags, config, folder, env, demonstrations) -> str:
     scratch=folder.replay,
     restore_from=checkpoints.replay_folder(latest) if latest else None,
   )
+  print(replay.exposure, flush=True)
   with contextlib.ExitStack() as stack:
     stack.callback(replay.close)
     trainer = loop.Trainer(
@@ -219,10 +219,3 @@ def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
     f'learnt: success {best} of {best.episodes} after '
     f'{trainer.practised_episodes} episodes of practice; policy in {exported}'
   )
-
-
-def use_cores() -> None:
-  """Leaves a core to the simulator; TensorFlow takes the others."""
-  cores = len(os.sched_getaffinity(0))
-  tf.config.threading.set_intra_op_parallelism_threads(max(1, cores - 1))
-  tf.config.threading.set_inter_op_parallelism_threads(2)

@@ -11,7 +11,7 @@ import pytest
 
 from awopt_agent.demos import converters, demonstrations, reader, writer
 from awopt_agent.serving import predictor
-from awopt_agent.train import config, loop, run_folder, session
+from awopt_agent.train import config, loop, run_folder, session, threads
 
 SHARED = pathlib.Path(__file__).parents[2].parent / 'shared' / 'data'
 BRIDGE = SHARED / 'bridge_dataset'
@@ -35,7 +35,7 @@ def _train(monkeypatch, tmp_path):
   """Trains without an environment; returns the last line."""
   handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
   # They are for a process of the program's own.
-  monkeypatch.setattr(session, 'use_cores', lambda: None)
+  monkeypatch.setattr(threads, 'use_cores', lambda: None)
 
   def train(*gin_files, bindings=(), dry_run=False):
     flags = argparse.Namespace(

@@ -10,7 +10,7 @@ import pytest
 
 from awopt_agent import quiet
 from awopt_agent.demos import writer
-from awopt_agent.train import checkpoints, session, train
+from awopt_agent.train import checkpoints, threads, train
 from tests.demos import fakes as demo_fakes
 from tests.train import fakes
 
@@ -20,7 +20,7 @@ def _run(monkeypatch, capsys, tmp_path):
   """Runs awopt-train in this process: code, stdout and stderr."""
   term, interrupt = map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))
   # They are for a process of the program's own.
-  monkeypatch.setattr(session, 'use_cores', lambda: None)
+  monkeypatch.setattr(threads, 'use_cores', lambda: None)
   monkeypatch.setattr(quiet, 'drop_reverb_notices', lambda: None)
   gin_file = tmp_path / 'tiny.gin'
   gin_file.write_text(fakes.TINY_GIN)

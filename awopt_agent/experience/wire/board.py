@@ -182,6 +182,7 @@ def _encode(record: dict[str, Any]) -> dict[str, np.ndarray]:
 def _decode(item: dict[str, np.ndarray]) -> dict[str, Any] | None:
   try:
     record = json.loads(np.asarray(item['json'], np.uint8).tobytes())
-  except ValueError:
+  # A stranger's may have no such column, or too many brackets.
+  except (KeyError, RecursionError, ValueError):
     return None
   return record if isinstance(record, dict) else None

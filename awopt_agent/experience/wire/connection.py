@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import reverb
+import tensorflow as tf
+
+from awopt_agent import files
 
 __all__ = ['Connection', 'put', 'take']
 
@@ -81,7 +84,8 @@ class Connection:
       What the function returns.
 
     Raises:
-      TimeoutError: Naming role, address, table, and what was waited for.
+      TimeoutError: Naming role, address, table, and what was waited for; also
+        if the server went away.
     """
     limit_s = self._limit_s if limit_s is None else limit_s
     outcome: futures.Future[T] = futures.Future()
@@ -102,6 +106,13 @@ class Connection:
       return outcome.result()
     except reverb.errors.DeadlineExceededError as error:
       raise self.timeout(what, table, limit_s) from error
+    # Of a server that went away in the middle; it may come back.
+    except (RuntimeError, tf.errors.UnavailableError) as error:
+      raise TimeoutError(
+        f'{self._role}: the replay server at {self.address} went away while '
+        f'it was asked {what} (table {table!r}: {files.first_line(error)}); '
+        'start the replay role again.'
+      ) from error
 
   def timeout(self, what: str, table: str, limit_s: float) -> TimeoutError:
     """Returns the error of a wait that was too long."""
@@ -122,7 +133,7 @@ class Connection:
       lambda: self.client.server_info(timeout=max(1, int(limit_s))),
       what='for an answer',
       table=table,
-      limit_s=limit_s + 1,
+      limit_s=limit_s,
     )
     if table not in tables:
       raise ValueError(
@@ -152,8 +163,9 @@ class Connection:
     end = time.monotonic() + limit_s
     while True:
       self.check()
+      left_s = max(end - time.monotonic(), 0.0)
       try:
-        if self.info(table).current_size:
+        if self.info(table, limit_s=min(left_s, _ANSWER_S)).current_size:
           return
       except TimeoutError:
         pass  # Not up yet, or just now starting again.
@@ -208,9 +220,16 @@ def take(
     table: To sample from.
     names: Of its columns.
     count: Number of items.
+
+  Returns:
+    Columns by name. Of a stranger's item with fewer or more, which Reverb lets
+    pass if he wants it, none at all.
   """
   order = sorted(names)  # As Reverb flattens a dict.
+  samples = client.sample(table, num_samples=count, emit_timesteps=False)
   return [
     dict(zip(order, sample.data, strict=True))
-    for sample in client.sample(table, num_samples=count, emit_timesteps=False)
+    if len(sample.data) == len(order)
+    else {}
+    for sample in samples
   ]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from awopt_agent.experience import augmentation, datasets, packing, tables
 from awopt_agent.experience.wire import connection as connection_lib
 from awopt_agent.experience.wire import targets, weights
-from awopt_agent.train import stopping
+from awopt_agent.train import stopping, threads
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import reports, watch
 
@@ -35,6 +35,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores()
   context = context_lib.build(flags, stream=_STREAM + flags.index)
   updater = BellmanUpdater(
     context, flags.replay_address, index=flags.index, stop_requested=stop
@@ -166,10 +167,10 @@ class BellmanUpdater:
         if self._writer.has_room():
           self._writer.write(columns, target, step, limit_s=10.0)
           return
-        time.sleep(_IDLE_S)
       except TimeoutError:
         if time.monotonic() > end:
           raise
+      time.sleep(_IDLE_S)
       self._pull_when_due()
 
   def _pull_when_due(self) -> None:

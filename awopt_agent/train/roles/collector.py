@@ -11,7 +11,7 @@ from awopt_agent.experience import labelling, packing
 from awopt_agent.experience.wire import board as board_lib
 from awopt_agent.experience.wire import connection as connection_lib
 from awopt_agent.experience.wire import inbox, weights
-from awopt_agent.train import practice, seeds, stopping
+from awopt_agent.train import practice, seeds, stopping, threads
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import delivery as delivery_lib
 from awopt_agent.train.roles import flow as flow_lib
@@ -38,6 +38,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores(sparing=True)
   context = context_lib.build(flags, stream=flags.index + 1)
   if context.train.offline:
     raise ValueError(

@@ -121,6 +121,7 @@ class Delivery:
       except TimeoutError:
         # What was sent may have come or not: the counters will tell.
         self._incarnation = ''
+        self._stop.wait(_IDLE_S)
       except Exception as error:
         self._failure = error
         return

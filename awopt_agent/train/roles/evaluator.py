@@ -18,6 +18,7 @@ from awopt_agent.train import (
   metrics,
   seeds,
   stopping,
+  threads,
 )
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import reports
@@ -40,6 +41,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores(sparing=True)
   context = context_lib.build(flags)
   evaluator = Evaluator(context, flags.replay_address, stop_requested=stop)
   try:
@@ -130,7 +132,7 @@ class Evaluator:
 
   def _finished_checkpoint(self) -> str | None:
     """Returns the learner's last checkpoint, if it is done."""
-    latest = checkpoints.latest(self._context.folder.checkpoints)
+    latest = checkpoints.latest(self._context.folder.checkpoints, replay=False)
     if latest is None:
       return None
     state = checkpoints.read_state(latest)

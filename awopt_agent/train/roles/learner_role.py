@@ -18,6 +18,7 @@ from awopt_agent.train import (
   progress,
   stopping,
   strategies,
+  threads,
 )
 from awopt_agent.train import config as config_lib
 from awopt_agent.train.roles import context as context_lib
@@ -46,6 +47,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores()
   # Before any tensor: it may join other workers.
   strategy = None
   if flags.strategy != 'none':
@@ -121,7 +123,7 @@ class LearnerRole:
     )
     self._learner = self._make_learner(targets_given)
     self._save_trigger = interval_trigger.IntervalTrigger(
-      self._train.checkpoint_every, self.save
+      self._train.checkpoint_every, self._try_to_save
     )
     self._watch = watch.Watch(
       self._connection,
@@ -283,6 +285,28 @@ class LearnerRole:
     """Writes a checkpoint of weights and replay; both belong together."""
     self._save(finished=False)
 
+  def _try_to_save(self) -> None:
+    """Saves, or says why not: the next time there may be a replay, or space."""
+    try:
+      self.save()
+    except OSError as error:
+      print(f'learner: {error}', flush=True)
+
+  def _save_the_end(self) -> None:
+    """Saves the last checkpoint; a replay that starts again is waited for."""
+    end = time.monotonic() + self._roles.wait_limit_s
+    while True:
+      try:
+        self._save(finished=True)
+        self._publish(finished=True)
+        return
+      except OSError as error:
+        if time.monotonic() > end:
+          raise
+        print(f'learner: {error} It tries again.', flush=True)
+        self._connection.check()
+        time.sleep(10.0)
+
   def _save(self, *, finished: bool) -> None:
     if not self._is_chief:
       return
@@ -291,10 +315,8 @@ class LearnerRole:
       'practised_steps': self._counters.get('steps', 0),
       'finished': finished,
     }
-    began = time.monotonic()
     self._store.save(self.step, self._replay, state)
     self._moved_at = time.monotonic()
-    self._saved_s = self._moved_at - began
 
   def stop(self) -> str:
     """Saves what was learnt, and says so."""
@@ -313,8 +335,7 @@ class LearnerRole:
       if self._any(self._flow.is_learnt(self._counters, self.step)):
         break
       self._turn()
-    self._save(finished=True)
-    self._publish(finished=True)
+    self._save_the_end()
     return (
       f'learner: finished at step {self.step}, '
       f'{self._counters["episodes"]} episodes of practice'
@@ -396,7 +417,8 @@ class LearnerRole:
     numbers = self._meter.numbers()
     if self._meter.taken.numpy():
       note += f', targets {numbers["target_age"]:.0f} steps old'
-    self._report.update('steps', self.step, note, **numbers)
+    if self._report.update('steps', self.step, note, **numbers):
+      self._learner.summarize(**numbers)
 
   def _where(self) -> dict[str, Any]:
     return {

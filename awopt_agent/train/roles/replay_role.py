@@ -4,7 +4,7 @@ import time
 
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience.wire import board, inbox, targets, weights
-from awopt_agent.train import checkpoints, stopping
+from awopt_agent.train import checkpoints, stopping, threads
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import replay_service, reports
 
@@ -56,6 +56,7 @@ def run(flags) -> str:
     ValueError, OSError: With one line for the user.
   """
   stop = stopping.catch_stop_signals()
+  threads.use_cores(sparing=True)
   context = context_lib.build(flags)
   latest = checkpoints.latest(context.folder.checkpoints)
   saved = checkpoints.replay_folder(latest) if latest else None
@@ -72,7 +73,7 @@ def run(flags) -> str:
   try:
     for table in _OF_THE_MOMENT:
       replay.client.reset(table)
-    _say_where(flags.port, latest, counters)
+    _say_where(replay, latest, counters)
     service = replay_service.ReplayService(
       replay,
       context.agent.training_data_spec,
@@ -85,12 +86,11 @@ def run(flags) -> str:
     replay.close()
 
 
-def _say_where(port: int, latest: str | None, counters) -> None:
+def _say_where(replay: replay_lib.Replay, latest: str | None, counters) -> None:
   print(
-    f'replay: port {port}, {counters.demonstrations} demonstrations and '
+    f'replay: port {replay.port}, {counters.demonstrations} demonstrations and '
     f'{counters.episodes} episodes of practice from {latest or "no checkpoint"}'
-    '\nreplay: Reverb listens on every network interface and asks no one for a '
-    f'password; close port {port} to strangers (docs/deploy/security.md)',
+    f'\n{replay.exposure}',
     flush=True,
   )
 

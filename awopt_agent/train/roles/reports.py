@@ -29,7 +29,9 @@ class Report:
     self._counted: tuple[float, float] | None = None
     self._rate = 0.0
 
-  def update(self, unit: str, count: float, note: str = '', **more: Any):
+  def update(
+    self, unit: str, count: float, note: str = '', **more: Any
+  ) -> bool:
     """Says how far the role is; the rate is that since the last write.
 
     Args:
@@ -37,10 +39,13 @@ class Report:
       count: How many there are.
       note: What else is worth reading.
       **more: For programs that read the file.
+
+    Returns:
+      Whether it was time to write.
     """
     now = time.monotonic()
     if now - self._written_at < self._every_s:
-      return
+      return False
     if self._counted is not None:
       before, at = self._counted
       self._rate = max(count - before, 0) / max(now - at, 1e-6)
@@ -55,6 +60,7 @@ class Report:
         **more,
       }
     )
+    return True
 
   def _write(self, record: dict[str, Any]) -> None:
     record = {'pid': os.getpid(), 'time': round(time.time(), 1), **record}

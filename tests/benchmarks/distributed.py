@@ -1,0 +1,255 @@
+"""Speeds of the roles, as programs: `python -m tests.benchmarks.distributed`.
+
+Collectors with the learner paused; the learner with targets of its own and of
+a Bellman updater, each process on a core of its own; the limit of the replay
+role with synthetic episodes. Each pair is measured in turns, in one run.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import numpy as np
+import portpicker
+import tensorflow as tf
+
+from awopt_agent import quiet, structs
+from awopt_agent.experience import labelling, packing
+from awopt_agent.experience.wire import board, connection, inbox, weights
+from awopt_agent.train import command_line
+from awopt_agent.train.roles import context as context_lib
+from awopt_agent.train.roles import reports
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+_GIN = 'run/quickstart.gin'
+# Nobody waits for another: it is speed that is measured.
+_FREE = [
+  'RolesConfig.max_lead_steps = 1000000000',
+  'TrainConfig.checkpoint_every = 1000000',
+  'TrainConfig.practice_episodes = 100000000',
+]
+_PAUSED = [*_FREE, 'TrainConfig.pretrain_steps = 0']
+_ENDLESS = [*_FREE, 'TrainConfig.pretrain_steps = 100000000']
+_WARM_S = 15.0
+_LENGTH = 12
+
+
+class Roles:
+  """Programs of roles, joined by a replay server."""
+
+  def __init__(self, folder, bindings):
+    """Starts the replay role."""
+    self.root = os.path.join(folder, 'run')
+    os.makedirs(self.root)
+    self._bindings = bindings
+    port = portpicker.pick_unused_port()
+    self.address = f'localhost:{port}'
+    self._processes = []
+    self.start('replay', '--port', str(port))
+    self.connection = connection.Connection(
+      self.address, role='bench', limit_s=60
+    )
+    self.board = board.BoardReader(self.connection, every_s=0)
+    self.board.read_now(limit_s=60)
+
+  def start(self, role, *arguments, core=None):
+    """Starts a role, on one core or on all."""
+    command = [sys.executable, '-u', '-m', 'awopt_agent.train.role', role]
+    command += ['--gin_file', _GIN, '--root_dir', self.root, *arguments]
+    for binding in self._bindings:
+      command += ['--gin_bindings', binding]
+    if role != 'replay':
+      command += ['--replay_address', self.address]
+    if core is not None:
+      command = ['taskset', '-c', str(core), *command]
+    with open(os.path.join(self.root, f'{role}.log'), 'ab') as log:
+      process = subprocess.Popen(
+        command,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+      )
+    self._processes.append(process)
+    return process
+
+  def close(self):
+    """Ends all."""
+    for process in self._processes:
+      process.kill()
+      process.wait()
+
+
+@contextlib.contextmanager
+def _roles(bindings):
+  with tempfile.TemporaryDirectory() as folder:
+    roles = Roles(folder, bindings)
+    try:
+      yield roles
+    finally:
+      roles.close()
+
+
+def _flags(bindings, root):
+  return argparse.Namespace(
+    gin_file=[_GIN], gin_bindings=bindings, root_dir=root, seed=0
+  )
+
+
+def _rate(count, seconds):
+  """Returns how fast a count grows; waits until it does."""
+  while not count():
+    time.sleep(0.2)
+  time.sleep(_WARM_S)
+  began, before = time.monotonic(), count()
+  time.sleep(seconds)
+  return (count() - before) / (time.monotonic() - began)
+
+
+def collectors(seconds, counts=(1, 2)):
+  """Returns episodes/s of so many collectors, with the learner paused."""
+  rates = {}
+  for number in counts:
+    with _roles(_PAUSED) as roles:
+      context = context_lib.build(_flags(_PAUSED, roles.root))
+      weights.Publisher(
+        roles.connection, weights.ACTING, context.agent.acting_variables
+      ).publish()
+      for index in range(number):
+        roles.start('collector', '--index', str(index))
+      rates[number] = _rate(
+        lambda roles=roles: roles.board.read_now()['episodes'], seconds
+      )
+  return rates
+
+
+def learner(seconds, *, updaters):
+  """Returns learner steps/s, the learner on core 0, all else on core 1."""
+  with _roles(_ENDLESS) as roles:
+    os.sched_setaffinity(roles._processes[0].pid, {1})
+    targets = 'updaters' if updaters else 'own'
+    roles.start('learner', '--targets', targets, core=0)
+    if updaters:
+      roles.start('bellman_updater', core=1)
+
+    def steps():
+      return reports.read_all(roles.root).get('learner', {}).get('count', 0)
+
+    rate = _rate(steps, seconds)
+    return rate, reports.read_all(roles.root)['learner']
+
+
+def saturation(seconds, senders=(1, 2, 4, 8, 16)):
+  """Returns steps/s that the replay role takes from synthetic senders."""
+  rates = {}
+  for number in senders:
+    with _roles(_PAUSED) as roles:
+      context = context_lib.build(_flags(_PAUSED, roles.root))
+      stop = threading.Event()
+      threads = [
+        threading.Thread(
+          target=_send, args=(roles, context, source, stop), daemon=True
+        )
+        for source in range(1, number + 1)
+      ]
+      for thread in threads:
+        thread.start()
+      rates[number] = _rate(
+        lambda roles=roles: roles.board.read_now()['steps'], seconds
+      )
+      stop.set()
+      for thread in threads:
+        thread.join(30)
+  return rates
+
+
+def _send(roles, context, source, stop):
+  """Sends one episode after the other, as a collector does."""
+  link = connection.Connection(roles.address, role='sender', limit_s=30)
+  columns = _episode(context)
+  pack = packing.StepPacking(context.agent.training_data_spec)
+  for sequence in range(10**9):
+    if stop.is_set():
+      return
+    identity = inbox.episode_id(source, sequence)
+    label = columns.label._replace(
+      episode_id=np.full_like(columns.label.episode_id, identity)
+    )
+    inbox.send(
+      link, pack.pack(columns._replace(label=label)), oldest=0, limit_s=30
+    )
+
+
+def _episode(context):
+  """Returns an episode of the task's specs, all zeros, of `_LENGTH` steps."""
+  observation, action = tf.nest.map_structure(
+    lambda spec: np.zeros([_LENGTH + 1, *spec.shape], spec.dtype),
+    (context.time_step_spec.observation, context.action_spec),
+  )
+  zeros = np.zeros(_LENGTH + 1, np.float32)
+  episode = structs.Episode(
+    observation, action, zeros, zeros + 1, is_terminal=True, success=False
+  )
+  experience = labelling.label_episode(
+    episode,
+    episode_id=0,
+    policy_info=labelling.no_policy_info(
+      context.agent.collect_data_spec.policy_info, episode.length
+    ),
+  )
+  source = np.full_like(experience.label.source, 1)
+  return experience._replace(label=experience.label._replace(source=source))
+
+
+def main():
+  """Prints a line for each measurement."""
+  parser = command_line.Parser('distributed', description=__doc__)
+  parser.add_argument('--seconds', type=float, default=30)
+  parser.add_argument('--repeats', type=int, default=3)
+  parser.add_argument('--only', choices=('collectors', 'learner', 'saturation'))
+  flags = parser.parse_args()
+  quiet.drop_reverb_notices()
+  if flags.only in (None, 'collectors'):
+    _print_collectors(flags)
+  if flags.only in (None, 'learner'):
+    _print_learner(flags)
+  if flags.only in (None, 'saturation'):
+    for number, rate in saturation(flags.seconds).items():
+      print(f'{number} senders: {rate:.0f} steps/s', flush=True)
+
+
+def _print_collectors(flags):
+  ratios = []
+  for _ in range(flags.repeats):
+    one, two = collectors(flags.seconds).values()
+    ratios.append(two / one)
+    print(
+      f'collectors: 1 {one:.1f}, 2 {two:.1f} episodes/s: {two / one:.2f} times',
+      flush=True,
+    )
+  print(f'collectors: median {statistics.median(ratios):.2f} times', flush=True)
+
+
+def _print_learner(flags):
+  ratios = []
+  for _ in range(flags.repeats):
+    own, _ = learner(flags.seconds, updaters=False)
+    given, report = learner(flags.seconds, updaters=True)
+    ratios.append(given / own)
+    print(
+      f'learner: targets of its own {own:.1f}, of an updater {given:.1f} '
+      f'steps/s: {given / own:.2f} times; targets {report["target_age"]:.0f} '
+      f'steps old, at most {report["target_age_max"]}',
+      flush=True,
+    )
+  print(f'learner: median {statistics.median(ratios):.2f} times', flush=True)
+
+
+if __name__ == '__main__':
+  main()
