@@ -11,7 +11,9 @@ import os
 import re
 import secrets
 import signal
+import socket
 import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +25,8 @@ LOCAL = 'local'
 _ADDRESS = re.compile(
   r'auto|local|(ray://)?[^/\s:]+:\d+|(ray://)?\[[^/\s]+\]:\d+'
 )
+_CLIENT = 'ray://'
+_KNOCK_S = 10.0
 _MODE, _TOKEN, _TOKEN_PATH = (
   'RAY_AUTH_MODE',
   'RAY_AUTH_TOKEN',
@@ -75,6 +79,7 @@ def connected(address: str, *, cpus: float) -> Iterator[Any]:
   check_address(address)
   _set_environment(address)
   ray = _import()
+  _knock(address)
   options: dict[str, Any] = {
     'log_to_driver': False,
     'logging_level': logging.ERROR,
@@ -98,6 +103,8 @@ def connected(address: str, *, cpus: float) -> Iterator[Any]:
 def _set_environment(address: str) -> None:
   """Sets what Ray reads when it is imported."""
   os.environ[_MODE] = 'token'
+  # It tells of each process that died, at length; the launcher does in a line.
+  os.environ.setdefault('RAY_DEDUP_LOGS_SKIP_REGEX', '.*')
   if address != LOCAL:
     return
   os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
@@ -126,19 +133,37 @@ def _import():
   return ray
 
 
+def _knock(address: str) -> None:
+  """Looks whether anybody is there: Ray itself would try for minutes."""
+  host, _, port = address.removeprefix(_CLIENT).rpartition(':')
+  if not host:
+    return
+  try:
+    socket.create_connection((host.strip('[]'), int(port)), _KNOCK_S).close()
+  except OSError as error:
+    raise OSError(
+      f'--ray_address {address}: nobody answers ({error}); start Ray there, or '
+      'correct the address.'
+    ) from error
+
+
 def _join(ray, address: str, options: dict[str, Any]) -> None:
   # Ray takes SIGTERM for itself, and would end without saving.
   handler = signal.getsignal(signal.SIGTERM)
   try:
-    ray.init(address, **options)
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore', UserWarning)
+      ray.init(address, **options)
   except ray.exceptions.AuthenticationError as error:
     raise OSError(
-      f'--ray_address {address}: the cluster does not take our token; put the '
-      f"cluster's own into {_TOKEN}, or its file's path into {_TOKEN_PATH}."
+      f'--ray_address {address}: Ray wants a token; put that of the cluster '
+      f'into {_TOKEN}, or the path of its file into {_TOKEN_PATH}.'
     ) from error
   except (OSError, RuntimeError, ValueError) as error:
+    reason = files.first_line(error).rstrip('.')
     raise OSError(
-      f'--ray_address {address}: {files.first_line(error)}'
+      f'--ray_address {address}: {reason}; see that Ray runs there, in the '
+      'same version, and with the same token.'
     ) from error
   finally:
     signal.signal(signal.SIGTERM, handler)
