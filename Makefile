@@ -6,16 +6,18 @@ TESTS ?=
 BIN := .venv/bin
 LINT := .venv-lint/bin
 
-.PHONY: help train test coverage lint format bench soak clean venv venv-lint
+.PHONY: help train test programs chaos coverage lint format bench soak clean venv venv-lint
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make train     learn the green bowl task: runs/quickstart'
 	@echo 'make test      run every test, and hold line coverage at 90%'
+	@echo 'make programs  the tests that start, kill and resume whole programs'
 	@echo 'make coverage  the same, and list the lines no test reached'
 	@echo 'make lint      style and types'
 	@echo 'make format    format the code in place'
 	@echo 'make bench     measure speed'
+	@echo 'make chaos     a run of many processes, killed 30 times'
 	@echo 'make soak      10,000 episodes of each task, half an hour'
 	@echo 'make clean     delete what builds and tests left; keeps runs'
 
@@ -24,8 +26,12 @@ train: venv
 	  --root_dir runs/quickstart
 
 test: venv
-	$(BIN)/python -m pytest -n $(JOBS) \
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not programs' \
 	  $(if $(MIN_COVERAGE),--cov --cov-fail-under=$(MIN_COVERAGE)) $(TESTS)
+
+# One at a time: each has several processes.
+programs: venv
+	$(BIN)/python -m pytest -m programs
 
 coverage: venv
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term-missing $(TESTS)
@@ -41,6 +47,9 @@ format: venv-lint
 
 bench: venv
 	$(BIN)/python -m tests.benchmarks
+
+chaos: venv
+	$(BIN)/python -m tests.benchmarks.chaos
 
 soak: venv
 	$(BIN)/python -m tests.benchmarks.soak

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 import shutil
+import time
 from typing import Any, Protocol
 
 import gin
@@ -292,13 +293,18 @@ def replay_folder(checkpoint: str) -> str:
 
 
 def _read_manifest(checkpoint: str) -> dict[str, Any]:
-  try:
-    return manifest.read(checkpoint)
-  except ValueError as error:
-    raise ValueError(
-      f'the checkpoint {checkpoint} is damaged ({error}); move it away to go '
-      'on from the one before it.'
-    ) from error
+  for look in range(_MOST_LOOKS):
+    try:
+      return manifest.read(checkpoint)
+    except ValueError as error:
+      damage = error
+    if os.path.isdir(checkpoint) and look:
+      break
+    time.sleep(0.01)  # A writer replaces it by a newer one of the same step.
+  raise ValueError(
+    f'the checkpoint {checkpoint} is damaged ({damage}); move it away to go on '
+    'from the one before it.'
+  ) from damage
 
 
 def _check_readable(prefix: str) -> None:

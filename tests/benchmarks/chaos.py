@@ -21,9 +21,9 @@ def main():
   flags = parser.parse_args()
   quiet.drop_reverb_notices()
   folder = flags.folder or tempfile.mkdtemp(prefix='chaos-')
+  specs = faults_test.specs()
   chaos = run(folder, flags)
-  spec, steps = faults_test.specs()
-  found = chaos_lib.check(chaos, spec, steps)
+  found = chaos_lib.check(chaos, *specs)
   print(describe(chaos, found), flush=True)
 
 

@@ -38,6 +38,8 @@ _FREE = [
 _PAUSED = [*_FREE, 'TrainConfig.pretrain_steps = 0']
 _ENDLESS = [*_FREE, 'TrainConfig.pretrain_steps = 100000000']
 _WARM_S = 15.0
+_WARM_LIMIT_S = 60.0
+_WARM_COUNT = 1300
 _LENGTH = 12
 
 
@@ -103,10 +105,14 @@ def _flags(bindings, root):
 
 
 def _rate(count, seconds):
-  """Returns how fast a count grows; waits until it does."""
+  """Returns how fast a count grows, once it does so steadily."""
   while not count():
     time.sleep(0.2)
+  # What is traced at first, and after 1,000 learner steps, is behind then.
   time.sleep(_WARM_S)
+  end = time.monotonic() + _WARM_LIMIT_S
+  while count() < _WARM_COUNT and time.monotonic() < end:
+    time.sleep(0.2)
   began, before = time.monotonic(), count()
   time.sleep(seconds)
   return (count() - before) / (time.monotonic() - began)

@@ -1,17 +1,16 @@
 """A launched run, some of whose roles are killed."""
 
+import argparse
 import functools
+import tempfile
 
 import pytest
-from tf_agents.specs import tensor_spec
 
-from awopt_agent import agent as agent_lib
-from awopt_agent import envs
-from awopt_agent.train import config
+from awopt_agent.train.roles import context
 from tests.integration import chaos as chaos_lib
 
 # The programs start in ten seconds each, two at a time.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.programs, pytest.mark.timeout(600)]
 
 _SHORT = """
 TrainConfig.practice_episodes = 900
@@ -22,12 +21,14 @@ TrainConfig.checkpoint_every = 300
 @functools.cache
 def specs():
   """Returns the specs of a step of the chaos run, and n + 1."""
-  config.load([], [chaos_lib.GIN + _SHORT])
-  with envs.make(seed=0) as env:
-    agent = agent_lib.AwOptAgent(
-      tensor_spec.from_spec(env.time_step_spec()),
-      tensor_spec.from_spec(env.action_spec()),
+  with tempfile.TemporaryDirectory() as folder:
+    flags = argparse.Namespace(
+      gin_file=[],
+      gin_bindings=[chaos_lib.GIN + _SHORT],
+      root_dir=folder,
+      seed=0,
     )
+    agent = context.build(flags).agent
   return agent.training_data_spec, agent.train_sequence_length
 
 

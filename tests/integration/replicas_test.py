@@ -15,6 +15,8 @@ import tensorflow as tf
 from tests import fakes
 from tests.integration import replica_program as program
 
+pytestmark = pytest.mark.programs
+
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PROGRAMS = ('mirrored', 'worker_0', 'worker_1')
 

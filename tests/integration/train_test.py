@@ -81,8 +81,8 @@ class Run:
     while time.monotonic() < end and process.poll() is None:
       try:
         _, state = self.latest()
-      except FileNotFoundError:
-        continue  # It was replaced by a newer one meanwhile.
+      except ValueError:
+        continue  # It was deleted for a newer one meanwhile.
       if state and state['practised_episodes'] > episodes:
         return
       time.sleep(0.05)

@@ -400,6 +400,7 @@ def test_readers_find_a_checkpoint_while_it_is_replaced(folder):
   found = set()
   while not done.is_set():
     found.add(checkpoints.latest(folder))
+    assert checkpoints.read_state(os.path.join(folder, '0000000005')) == {}
   writer.join()
   assert {os.path.basename(path)[:10] for path in found} == {'0000000005'}
 
@@ -420,7 +421,7 @@ def test_a_kill_at_any_moment_leaves_the_old_set_or_the_new(tmp_path):
     changed = turns.index(2)
     assert turns == [1] * changed + [2] * (len(turns) - changed)
     # Kills before and after the one rename that counts.
-    assert min(changed, len(turns) - changed) >= 5
+    assert min(changed, len(turns) - changed) >= 3
 
 
 def _turn_after_kill(folder):

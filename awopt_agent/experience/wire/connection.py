@@ -85,7 +85,7 @@ class Connection:
 
     Raises:
       TimeoutError: Naming role, address, table, and what was waited for; also
-        if the server went away.
+        if the server went away meanwhile.
     """
     limit_s = self._limit_s if limit_s is None else limit_s
     outcome: futures.Future[T] = futures.Future()
@@ -106,13 +106,12 @@ class Connection:
       return outcome.result()
     except reverb.errors.DeadlineExceededError as error:
       raise self.timeout(what, table, limit_s) from error
-    # Of a server that went away in the middle; it may come back.
-    except (RuntimeError, tf.errors.UnavailableError) as error:
-      raise TimeoutError(
-        f'{self._role}: the replay server at {self.address} went away while '
-        f'it was asked {what} (table {table!r}: {files.first_line(error)}); '
-        'start the replay role again.'
-      ) from error
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError):
+      raise  # Ours, and the same at the next try.
+    # So Reverb says that its server went away just now: Socket closed,
+    # Connection reset by peer.
+    except (RuntimeError, tf.errors.OpError) as error:
+      raise self._lost(what, table, error) from error
 
   def timeout(self, what: str, table: str, limit_s: float) -> TimeoutError:
     """Returns the error of a wait that was too long."""
@@ -122,13 +121,26 @@ class Connection:
       '--replay_address.'
     )
 
+  def _lost(self, what: str, table: str, error: Exception) -> TimeoutError:
+    """Returns the error of a wait whose server went away."""
+    return TimeoutError(
+      f'{self._role}: lost the replay server at {self.address} '
+      f'({files.first_line(error)}) while it waited {what} (table {table!r}); '
+      'start the replay role again.'
+    )
+
   def info(self, table: str, *, limit_s: float = _ANSWER_S) -> Any:
     """Returns Reverb's `TableInfo` of a table.
+
+    Args:
+      table: Of the server.
+      limit_s: Seconds; a server that is silent for 5 is taken to be gone.
 
     Raises:
       TimeoutError: If the server does not answer.
       ValueError: If it has no such table.
     """
+    limit_s = min(limit_s, _ANSWER_S)
     tables = self.call(
       lambda: self.client.server_info(timeout=max(1, int(limit_s))),
       what='for an answer',
@@ -165,7 +177,7 @@ class Connection:
       self.check()
       left_s = max(end - time.monotonic(), 0.0)
       try:
-        if self.info(table, limit_s=min(left_s, _ANSWER_S)).current_size:
+        if self.info(table, limit_s=left_s).current_size:
           return
       except TimeoutError:
         pass  # Not up yet, or just now starting again.

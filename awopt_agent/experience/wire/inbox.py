@@ -18,6 +18,7 @@ from awopt_agent.experience.wire import connection as connection_lib
 __all__ = [
   'INBOX',
   'Inbox',
+  'RefusedError',
   'episode_id',
   'make_table',
   'send',
@@ -62,12 +63,18 @@ def make_table(
     step_spec: Specs of one step: `AwOptAgent.training_data_spec`.
     max_episodes: That wait in it at most.
   """
+  return reverb.Table.queue(
+    INBOX, max_episodes, signature=_signature(step_spec)
+  )
+
+
+def _signature(step_spec: structs.Experience) -> dict[str, tf.TensorSpec]:
   signature = {
     name: tf.TensorSpec([None, *spec.shape], spec.dtype, name)
     for name, spec in packing.StepPacking(step_spec).spec.items()
   }
   signature[_OLDEST] = tf.TensorSpec([], tf.int64, _OLDEST)
-  return reverb.Table.queue(INBOX, max_episodes, signature=signature)
+  return signature
 
 
 def send(
@@ -101,6 +108,22 @@ def send(
   )
 
 
+class RefusedError(ValueError):
+  """An episode that cannot be learnt from.
+
+  Attributes:
+    episode_id: Which it is; None where its label does not tell.
+    oldest: The lowest sequence number that its source has.
+  """
+
+  def __init__(
+    self, reason: str, *, episode_id: int | None = None, oldest: int = 0
+  ):
+    super().__init__(reason)
+    self.episode_id = episode_id
+    self.oldest = oldest
+
+
 class Inbox:
   """The replay role's side of the queue."""
 
@@ -113,10 +136,11 @@ class Inbox:
     """
     self._client = client
     self._packing = packing.StepPacking(step_spec)
+    self._signature = _signature(step_spec)
 
   def receive(
     self, count: int
-  ) -> Iterator[tuple[structs.Experience, int] | ValueError]:
+  ) -> Iterator[tuple[structs.Experience, int] | RefusedError]:
     """Takes episodes from the queue, which must hold as many.
 
     Args:
@@ -128,33 +152,51 @@ class Inbox:
     """
     if not count:
       return
-    names = [*self._packing.spec, _OLDEST]
-    for columns in connection_lib.take(self._client, INBOX, names, count):
+    for columns in connection_lib.take(
+      self._client, INBOX, list(self._signature), count
+    ):
       try:
-        oldest = int(columns.pop(_OLDEST))
-        yield self._open(columns), oldest
-      except (ValueError, TypeError) as error:
-        yield ValueError(str(error))
+        yield self._open(columns)
+      except RefusedError as error:
+        yield error
 
-  def _open(self, columns: Mapping[str, np.ndarray]) -> structs.Experience:
+  def _open(
+    self, columns: Mapping[str, np.ndarray]
+  ) -> tuple[structs.Experience, int]:
     """Unpacks an episode, and refuses what no labelled episode is."""
-    rows = {len(column) for column in columns.values()}
+    self._check_columns(columns)
+    rows = {len(columns[name]) for name in self._packing.spec}
     if len(rows) != 1 or not 2 <= min(rows) <= _MOST_STEPS + 1:
-      raise ValueError(
+      raise RefusedError(
         f'columns of {sorted(rows)} rows; an episode has from 2 to '
         f'{_MOST_STEPS + 1}, as many in each.'
       )
-    for name, column in columns.items():
-      size = self._packing.spec[name].shape[0]
-      if column.shape[1:] != (size,):
-        raise ValueError(
-          f'column {name} has rows of shape {column.shape[1:]}, not ({size},).'
-        )
-      if column.dtype.kind == 'f' and not np.isfinite(column).all():
-        raise ValueError(f'column {name} holds NaN or infinity.')
     experience = self._packing.unpack_arrays(columns)
     _check_label(experience.label, rows.pop() - 1)
-    return experience
+    identity = int(experience.label.episode_id[0])
+    oldest = int(columns[_OLDEST])
+    for name in self._packing.spec:
+      column = columns[name]
+      if column.dtype.kind == 'f' and not np.isfinite(column).all():
+        raise RefusedError(
+          f'column {name} of episode {identity} holds NaN or infinity.',
+          episode_id=identity,
+          oldest=oldest,
+        )
+    return experience, oldest
+
+  def _check_columns(self, columns: Mapping[str, np.ndarray]) -> None:
+    """Checks what the table's signature says, which a stranger may ignore."""
+    if columns.keys() != self._signature.keys():
+      raise RefusedError('an item of other columns than an episode has.')
+    for name, spec in self._signature.items():
+      column = columns[name]
+      fits = spec.shape.is_compatible_with(column.shape)
+      if not fits or column.dtype != spec.dtype.as_numpy_dtype:
+        raise RefusedError(
+          f'column {name} is {column.dtype} of shape {column.shape}, not '
+          f'{spec.dtype.name} of shape {spec.shape}.'
+        )
 
 
 def _check_label(label: structs.EpisodeLabel, length: int) -> None:
@@ -166,7 +208,7 @@ def _check_label(label: structs.EpisodeLabel, length: int) -> None:
     and label.episode_id[0] >= 0
   )
   if not whole:
-    raise ValueError(
+    raise RefusedError(
       f'the label of episode {label.episode_id[0]} is not that of a whole '
       f'episode of {length} transitions.'
     )

@@ -68,20 +68,16 @@ def make_table(
 
 
 class TargetWriter:
-  """An updater's side of the queue."""
+  """An updater's side of the queue.
+
+  One stream for all batches, whose shapes are the same: a writer for each, as
+  `connection.put` has, took as long as the targets themselves.
+  """
 
   def __init__(self, connection: connection_lib.Connection):
     """Writes nothing yet."""
     self._connection = connection
-
-  def has_room(self) -> bool:
-    """Tells whether the queue would take a batch at once.
-
-    Raises:
-      TimeoutError: If the server does not answer.
-    """
-    info = self._connection.info(LABELLED)
-    return info.current_size < info.max_size
+    self._writer: reverb.TrajectoryWriter | None = None
 
   def write(
     self,
@@ -91,7 +87,7 @@ class TargetWriter:
     *,
     limit_s: float,
   ) -> None:
-    """Writes a batch, and waits until the queue has room for it.
+    """Writes a batch, and waits until the queue has room for those before it.
 
     Args:
       columns: Of `datasets.make_packed_dataset`, `[B, n + 1, size]`.
@@ -100,22 +96,65 @@ class TargetWriter:
       limit_s: Seconds.
 
     Raises:
-      TimeoutError: If the queue stayed full, or the server is gone.
+      TimeoutError: If the queue stayed full, or the server is gone; the batch
+        may arrive later.
+      ValueError: If the batch is not one of the queue's.
     """
-    connection = self._connection
     record = {
       **columns,
       _TARGET: np.asarray(target, np.float32),
       _STEP: np.int64(step),
     }
-    connection.call(
-      lambda: connection_lib.put(
-        connection.client, LABELLED, record, limit_s=limit_s
-      ),
-      what='for room in the queue of labelled batches',
-      table=LABELLED,
-      limit_s=limit_s + 1,
+    self._call(lambda: self._append(record), limit_s)
+    self.wait_for_room(limit_s=limit_s)
+
+  def wait_for_room(self, *, limit_s: float) -> None:
+    """Waits until the queue has taken all batches but the last.
+
+    What was given to a server that died is lost; there are other batches.
+
+    Raises:
+      TimeoutError: As `write`.
+    """
+    writer = self._writer
+    if writer is not None:
+      self._call(
+        lambda: writer.flush(1, timeout_ms=max(1, int(limit_s * 1000))),
+        limit_s + 1,
+      )
+
+  def _append(self, record: Mapping[str, np.ndarray]) -> None:
+    if self._writer is None:
+      self._writer = self._connection.client.trajectory_writer(
+        num_keep_alive_refs=1
+      )
+    self._writer.append(dict(record))
+    history = self._writer.history
+    self._writer.create_item(
+      LABELLED, 1.0, {name: history[name][-1] for name in record}
     )
+
+  def _call(self, function, limit_s: float) -> None:
+    try:
+      self._connection.call(
+        function,
+        what='for room in the queue of labelled batches',
+        table=LABELLED,
+        limit_s=limit_s,
+      )
+    except TimeoutError:
+      if not self._is_full():
+        # The stream is of a server that died: Reverb's never goes on.
+        self._writer = None
+      raise
+
+  def _is_full(self) -> bool:
+    """Tells whether the queue is why it takes nothing."""
+    try:
+      info = self._connection.info(LABELLED)
+    except TimeoutError:
+      return False
+    return info.current_size >= info.max_size
 
 
 class TargetMeter(tf.Module):

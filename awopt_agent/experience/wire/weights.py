@@ -67,9 +67,9 @@ class _Container:
       )
     return self._container
 
-  def _version(self) -> int:
+  def _version(self, limit_s: float = 5.0) -> int:
     """Returns how often weights were published; a new server begins anew."""
-    info = self._connection.info(self._table)
+    info = self._connection.info(self._table, limit_s=limit_s)
     if not info.current_size:
       return 0
     return info.rate_limiter_info.insert_stats.completed
@@ -89,7 +89,7 @@ class Publisher(_Container):
       TimeoutError: If the server does not answer.
     """
     container = self._connected(limit_s)
-    self._connection.info(self._table)  # It answers, so a push does not hang.
+    self._version(limit_s)  # It answers, so a push does not hang.
     self._finished.assign(int(finished))
     self._call(
       lambda: container.push(
@@ -140,8 +140,9 @@ class Subscriber(_Container):
     Raises:
       TimeoutError: If the server does not answer.
     """
-    version = self._version()
+    version = self._version(limit_s)
     if version in (0, self._seen):
+      self._seen = version  # After 0 a new server's first is newer.
       return False
     container = self._connected(limit_s)
     self._call(

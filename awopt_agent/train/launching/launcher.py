@@ -28,6 +28,8 @@ __all__ = ['launch']
 _FOLLOWED = ('replay', 'learner', 'evaluator')
 # Of the evaluator; the launcher's own last line repeats it.
 _LAST = 'learnt:'
+# Of Reverb's C++ code, and of errors that the supervisor repeats.
+_UNSAID = ('[reverb/', 'awopt-role:')
 
 
 def launch(flags) -> str:
@@ -44,6 +46,13 @@ def launch(flags) -> str:
   folder = run_folder.RunFolder(flags.root_dir)
   folder.check_disk()
   lock = _lock(folder.path)
+  try:
+    return _launch(flags, folder, stop)
+  finally:
+    os.close(lock)
+
+
+def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
   roles = _check(flags)
   plan = plan_lib.make_plan(
     common=_common(flags, folder.path),
@@ -55,11 +64,8 @@ def launch(flags) -> str:
   if flags.dry_run:
     names = ', '.join(role.name for role in plan)
     return f'dry run: {folder.path} would run {names}: all fits.'
-  try:
-    with _place(flags, folder, plan) as place:
-      return _run(plan, folder, roles, place, stop)
-  finally:
-    os.close(lock)
+  with _place(flags, folder, plan) as place:
+    return _run(plan, folder, roles, place, stop)
 
 
 def _replay_address(flags) -> str:
@@ -137,7 +143,7 @@ def _run(plan, folder, roles, place: local.Place, stop) -> str:
   def tell() -> None:
     for follower in followers:
       for line in follower.new_lines():
-        if not line.startswith(_LAST):
+        if not line.startswith((_LAST, *_UNSAID)):
           shown.say(line)
     shown.update(watch.watched)
 

@@ -97,7 +97,8 @@ class Supervisor:
       while not stop_requested():
         for watched in self.watched:
           self._look_after(watched)
-        if all(w.done for w in self.watched if w.role.decides):
+        deciding = [w.done for w in self.watched if w.role.decides]
+        if deciding and all(deciding):
           return True
         each_turn()
         time.sleep(_LOOK_EVERY_S)

@@ -19,7 +19,8 @@ from awopt_agent.train.roles import reports, watch
 __all__ = ['BellmanUpdater', 'run']
 
 _STREAM = 100_000
-_IDLE_S = 0.005
+# A look at newer weights in between: they may be the last.
+_ROOM_S = 1.0
 
 
 def run(flags) -> str:
@@ -161,17 +162,20 @@ class BellmanUpdater:
   def _write(self, columns, target, step: int) -> None:
     """Waits for room: the learner may be waiting for practice."""
     end = time.monotonic() + self._roles.wait_limit_s
+    try:
+      self._writer.write(columns, target, step, limit_s=_ROOM_S)
+      return
+    except TimeoutError:
+      pass
     while not self._weights.finished:
       self._connection.check()
+      self._pull_when_due()
       try:
-        if self._writer.has_room():
-          self._writer.write(columns, target, step, limit_s=10.0)
-          return
+        self._writer.wait_for_room(limit_s=_ROOM_S)
+        return
       except TimeoutError:
         if time.monotonic() > end:
           raise
-      time.sleep(_IDLE_S)
-      self._pull_when_due()
 
   def _pull_when_due(self) -> None:
     if time.monotonic() - self._pulled_at < self._roles.pull_every_s:

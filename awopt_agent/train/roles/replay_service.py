@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -131,20 +132,30 @@ class ReplayService:
     return bool(waiting or asked)
 
   def _take(self, found) -> None:
-    if isinstance(found, ValueError):
+    if isinstance(found, inbox_lib.RefusedError):
       self._refuse(found)
       return
     experience, oldest = found
     identity = int(experience.label.episode_id[0])
-    source = str(inbox_lib.source_of(identity))
-    sequence = inbox_lib.sequence_of(identity)
-    received = self._counters.received.get(source, 0)
-    # One that comes again, or before those that were lost: it comes in turn.
-    if sequence != max(received, oldest):
+    if not self._is_next(identity, oldest):
       return
     self._writer(experience, arrival=self._arrival)
     self._count(experience.label)
-    self._counters.received[source] = sequence + 1
+    self._note_received(identity)
+
+  def _is_next(self, identity: int, oldest: int) -> bool:
+    """Tells whether an episode comes in its turn.
+
+    One that comes again does not, nor one before those that were lost: they
+    come in turn.
+    """
+    source = str(inbox_lib.source_of(identity))
+    received = self._counters.received.get(source, 0)
+    return inbox_lib.sequence_of(identity) == max(received, oldest)
+
+  def _note_received(self, identity: int) -> None:
+    source = str(inbox_lib.source_of(identity))
+    self._counters.received[source] = inbox_lib.sequence_of(identity) + 1
     self._changed = True
 
   @property
@@ -160,9 +171,13 @@ class ReplayService:
     counters.steps += int(label.length[0])
     counters.successes += bool(label.success[0])
 
-  def _refuse(self, error: ValueError) -> None:
+  def _refuse(self, error: inbox_lib.RefusedError) -> None:
     self._refused += 1
     self._changed = True
+    # Those after it must not wait for it.
+    identity = error.episode_id
+    if identity is not None and self._is_next(identity, error.oldest):
+      self._note_received(identity)
     self._say(f'replay: refused an episode: {files.first_line(error)}')
 
   def _answer(self, request: dict[str, Any] | None) -> None:
@@ -184,6 +199,8 @@ class ReplayService:
     root = os.path.realpath(self._root_dir)
     if os.path.commonpath([root, path]) != root or path == root:
       raise ValueError(f'{folder} is outside of {root}; name one inside.')
+    if path in self._pending:
+      shutil.rmtree(path)  # Who asked gave it up, and asks anew.
     self._replay.save(path)
     with open(os.path.join(path, COUNTERS), 'w', encoding='utf-8') as file:
       json.dump(dataclasses.asdict(self._counters), file)

@@ -1,5 +1,6 @@
 """What a role is doing, in a file that the launcher reads."""
 
+import contextlib
 import json
 import os
 import time
@@ -65,9 +66,12 @@ class Report:
   def _write(self, record: dict[str, Any]) -> None:
     record = {'pid': os.getpid(), 'time': round(time.time(), 1), **record}
     part = f'{self._path}.part'
-    with open(part, 'w', encoding='utf-8') as file:
-      json.dump(record, file)
-    os.replace(part, self._path)
+    # What only tells how things are must not end them: on a full disk the
+    # launcher shows the age of the last report.
+    with contextlib.suppress(OSError):
+      with open(part, 'w', encoding='utf-8') as file:
+        json.dump(record, file)
+      os.replace(part, self._path)
 
 
 def read_all(root_dir: str) -> dict[str, dict[str, Any]]:

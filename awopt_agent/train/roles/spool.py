@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ __all__ = ['Spool']
 _STATE = 'state.json'
 _EPISODES = 'episodes'
 _DIGITS = 12
+_LEAST_FREE_BYTES = 64 * 2**20
 
 
 class Spool:
@@ -78,7 +80,9 @@ class Spool:
 
   @property
   def is_full(self) -> bool:
-    """Whether there is no room for another episode."""
+    """Whether there is no room for another round of episodes."""
+    if shutil.disk_usage(self._folder).free < _LEAST_FREE_BYTES:
+      return True
     with self._guard:
       return sum(self._sizes.values()) >= self._max_bytes
 

@@ -101,17 +101,35 @@ def test_a_deadline_of_reverbs_own_is_named_too():
   _assert_names_all(raised.value, 'to put', 't', 'host:1')
 
 
-class _StopAskedFor(Exception):
-  pass
+@pytest.mark.parametrize(
+  'error',
+  [
+    RuntimeError('Connection reset by peer'),
+    tf.errors.UnavailableError(None, None, 'Socket closed'),
+    tf.errors.InternalError(None, None, 'Error when confirming'),
+  ],
+  ids=lambda error: type(error).__name__,
+)
+def test_a_server_that_is_lost_in_a_call_is_named_too(error):
+  # What Reverb raised when its server was killed.
+  def fail():
+    raise error
+
+  with pytest.raises(TimeoutError) as raised:
+    _nowhere().call(fail, what='to put', table='t')
+  line = str(raised.value)
+  for part in ('tester: lost', 'host:1', 'to put', "table 't'"):
+    assert part in line
+  assert len(line.splitlines()) == 1
 
 
 def _stop():
-  raise _StopAskedFor
+  raise InterruptedError
 
 
 def test_what_the_check_raises_ends_a_call_that_hangs():
   hang = threading.Event()
-  with pytest.raises(_StopAskedFor):
+  with pytest.raises(InterruptedError):
     _nowhere(check=_stop).call(hang.wait, what='long', table='t')
   hang.set()
 
@@ -205,7 +223,7 @@ def test_a_server_that_never_comes_ends_the_wait_in_time(server):
 
 
 def test_what_the_check_raises_ends_the_wait_for_an_item(server):
-  with pytest.raises(_StopAskedFor):
+  with pytest.raises(InterruptedError):
     fakes.connect(server, check=_stop).wait_for_item('things', what='one')
 
 

@@ -1,6 +1,7 @@
 """A Reverb server in this process, and who talks to it."""
 
 import contextlib
+import time
 
 import reverb
 
@@ -38,3 +39,15 @@ def force(client, table, columns):
 def size(client, table):
   """Returns the number of items in a table."""
   return client.server_info(timeout=5)[table].current_size
+
+
+def wait_until_up(connection, table, limit_s=20.0):
+  """Waits until a server that started again answers."""
+  end = time.monotonic() + limit_s
+  while True:
+    try:
+      return connection.info(table, limit_s=1.0)
+    except TimeoutError:
+      if time.monotonic() > end:
+        raise
+      time.sleep(0.02)

@@ -1,0 +1,198 @@
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from awopt_agent.experience import packing
+from awopt_agent.experience.wire import inbox
+from tests import fakes as agent_fakes
+from tests.experience.wire import fakes
+
+_SPEC = agent_fakes.step_spec()
+
+
+def _pack(episode):
+  return packing.StepPacking(_SPEC).pack(episode)
+
+
+class _Sides:
+  """A server with an inbox, and both who use it.
+
+  Attributes:
+    client, connection, inbox: The parts.
+  """
+
+  def __init__(self, server):
+    self.client = server.localhost_client()
+    self.connection = fakes.connect(server)
+    self.inbox = inbox.Inbox(self.client, _SPEC)
+
+  def send(self, episode, oldest=0, limit_s=5.0):
+    inbox.send(self.connection, _pack(episode), oldest=oldest, limit_s=limit_s)
+
+  def force(self, changes, *, without=()):
+    """Sends an episode with other columns, as a stranger may."""
+    columns = {**_pack(agent_fakes.make_episode(3)), '_oldest': np.int64(0)}
+    columns.update(changes)
+    for name in without:
+      del columns[name]
+    fakes.force(self.client, inbox.INBOX, columns)
+
+  def receive(self):
+    return list(self.inbox.receive(fakes.size(self.client, inbox.INBOX)))
+
+
+@pytest.fixture(name='sides')
+def _sides():
+  with fakes.serving(inbox.make_table(_SPEC, max_episodes=3)) as server:
+    yield _Sides(server)
+
+
+def test_an_id_tells_source_and_sequence():
+  assert inbox.episode_id(0, 7) == 7
+  identity = inbox.episode_id(3, 9)
+  assert identity == 3 * 2**32 + 9
+  assert inbox.source_of(identity) == 3
+  assert inbox.sequence_of(identity) == 9
+
+
+def test_episodes_arrive_whole_and_in_order(sides):
+  # A full inbox: whoever writes items would have 3 + 1 + 40 of them.
+  sent = [
+    agent_fakes.make_episode(
+      length, episode_id=inbox.episode_id(2, n), success=n % 2 == 0
+    )
+    for n, length in enumerate((3, 1, 40))
+  ]
+  for number, episode in enumerate(sent):
+    sides.send(episode, oldest=number)
+  received = sides.receive()
+  assert [oldest for _, oldest in received] == [0, 1, 2]
+  for (episode, _), expected in zip(received, sent, strict=True):
+    tf.nest.assert_same_structure(episode, expected)
+    for value, wanted in zip(
+      tf.nest.flatten(episode), tf.nest.flatten(expected), strict=True
+    ):
+      assert value.dtype == wanted.dtype
+      np.testing.assert_array_equal(value, wanted)
+  assert sides.receive() == []
+
+
+def test_a_full_inbox_is_an_error_that_says_so(sides):
+  for _ in range(3):
+    sides.send(agent_fakes.make_episode(1))
+  with pytest.raises(TimeoutError) as raised:
+    sides.send(agent_fakes.make_episode(1), limit_s=0.1)
+  line = str(raised.value)
+  for part in ('tester', 'deliver', "'inbox'", sides.connection.address):
+    assert part in line
+
+
+def test_a_sender_waits_for_room(sides):
+  for _ in range(3):
+    sides.send(agent_fakes.make_episode(1))
+  threading.Timer(0.1, lambda: list(sides.inbox.receive(1))).start()
+  sides.send(agent_fakes.make_episode(1))
+  assert len(sides.receive()) == 3
+
+
+def test_an_episode_of_another_agent_is_refused_before_it_is_sent(sides):
+  columns = _pack(agent_fakes.make_episode(2))
+  columns['int32'] = columns['int32'][:, :-1]
+  with pytest.raises(ValueError, match='signature'):
+    inbox.send(sides.connection, columns, oldest=0, limit_s=5)
+  assert sides.receive() == []
+
+
+# What only a stranger, or a fault, would send.
+
+
+def _labelled(**changes):
+  """Returns the packed columns of an episode with another label."""
+  episode = agent_fakes.make_episode(3, episode_id=1)
+  label = episode.label
+  for name, values in changes.items():
+    old = getattr(label, name)
+    label = label._replace(**{name: np.asarray(values).astype(old.dtype)})
+  return _pack(episode._replace(label=label))
+
+
+def _with(value, column='float32', length=3):
+  columns = _pack(agent_fakes.make_episode(length))
+  columns[column][1, 0] = value
+  return {column: columns[column]}
+
+
+_EPISODE = _pack(agent_fakes.make_episode(3))
+_GARBAGE = {
+  'rows': ({'int32': _EPISODE['int32'][:-1]}, 'as many in each'),
+  'too few rows': (
+    {name: column[:1] for name, column in _EPISODE.items()},
+    'from 2 to 100001',
+  ),
+  'no rows': (
+    {name: column[:0] for name, column in _EPISODE.items()},
+    'from 2 to 100001',
+  ),
+  'size': (
+    {'float32': _EPISODE['float32'][:, 1:]},
+    'column float32 is float32',
+  ),
+  'type': (
+    {'int32': _EPISODE['int32'].astype(np.float64)},
+    'column int32 is float64',
+  ),
+  'other integers': (
+    {'int64': _EPISODE['int64'].astype(np.int32)},
+    'column int64 is int32',
+  ),
+  'words': ({'bool': np.array([['a']] * 4)}, 'column bool'),
+  'a number': ({'bool': np.bool_(True)}, 'column bool'),
+  'three dimensions': (
+    {'bool': _EPISODE['bool'][..., np.newaxis]},
+    'column bool',
+  ),
+  'two oldest': ({'_oldest': np.array([0, 1])}, 'column _oldest'),
+  'another oldest': ({'_oldest': np.float32(0)}, 'column _oldest'),
+  'other steps': (_labelled(step=[0, 1, 1, 3]), 'label of episode 1 '),
+  'the end alone': (_labelled(step=[1, 2, 3, 4]), 'label of episode 1 '),
+  'another length': (_labelled(length=[5] * 4), 'label of episode 1 '),
+  'half a success': (_labelled(success=[1, 1, 0, 1]), 'label of episode 1 '),
+  'two episodes': (_labelled(episode_id=[1, 1, 2, 2]), 'label of episode 1 '),
+  'a negative id': (_labelled(episode_id=[-1] * 4), 'label of episode -1 '),
+  'NaN': (_with(np.nan), 'column float32 of episode 1 holds NaN'),
+  'infinity': (_with(np.inf), 'column float32 of episode 1 holds NaN'),
+}
+
+
+@pytest.mark.parametrize('kind', _GARBAGE)
+def test_garbage_is_refused_and_those_around_it_arrive(sides, kind):
+  changes, reason = _GARBAGE[kind]
+  sides.send(agent_fakes.make_episode(2, episode_id=7))
+  sides.force(changes)
+  sides.send(agent_fakes.make_episode(2, episode_id=8))
+  before, refused, after = sides.receive()
+  assert before[0].label.episode_id[0] == 7
+  assert after[0].label.episode_id[0] == 8
+  assert isinstance(refused, inbox.RefusedError)
+  assert reason in str(refused)
+  assert len(str(refused).splitlines()) == 1
+
+
+def test_a_column_too_few_or_too_many_is_refused(sides):
+  sides.force({}, without=['bool'])
+  sides.force({'more': np.zeros(3)})
+  sides.send(agent_fakes.make_episode(2, episode_id=8))
+  few, many, after = sides.receive()
+  for refused in (few, many):
+    assert str(refused) == 'an item of other columns than an episode has.'
+  assert after[0].label.episode_id[0] == 8
+
+
+def test_a_refusal_tells_the_episode_where_its_label_is_sound(sides):
+  sides.force({**_with(np.nan), '_oldest': np.int64(5)})
+  sides.force(_labelled(length=[5] * 4))
+  unsound_numbers, unsound_label = sides.receive()
+  assert (unsound_numbers.episode_id, unsound_numbers.oldest) == (1, 5)
+  assert unsound_label.episode_id is None

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from awopt_agent.train.roles import spool as spool_lib
+
+
+@pytest.fixture(name='open_spool')
+def _open_spool(tmp_path):
+  """Opens the folder anew, as the next process would."""
+  opened = []
+
+  def open_spool(max_bytes=10**9):
+    for old in opened:
+      old.close()
+    opened[:] = [spool_lib.Spool(str(tmp_path / 's'), max_bytes=max_bytes)]
+    return opened[0]
+
+  yield open_spool
+  for old in opened:
+    old.close()
+
+
+def columns(value):
+  return {
+    'float32': np.full((3, 2), value, np.float32),
+    'part_1': np.full((3, 4), value, np.uint8),
+  }
+
+
+def test_episodes_come_back_as_they_were(open_spool):
+  spool = open_spool()
+  assert spool.add(columns(7), {}) == 0
+  found = spool.read(0)
+  assert found.keys() == columns(7).keys()
+  for name, column in columns(7).items():
+    np.testing.assert_array_equal(found[name], column)
+    assert found[name].dtype == column.dtype
+
+
+def test_the_next_process_goes_on(open_spool):
+  spool = open_spool()
+  for number in range(3):
+    spool.add(columns(number), {'env': [number]})
+  spool.drop_below(2)
+  spool = open_spool()
+  assert (spool.oldest, spool.following, len(spool)) == (2, 3, 1)
+  assert spool.state()['env'] == [2]
+  assert spool.add(columns(9), {}) == 3
+
+
+def test_numbers_go_on_when_all_were_delivered(open_spool):
+  spool = open_spool()
+  spool.add(columns(1), {})
+  spool.drop_below(1)
+  spool = open_spool()
+  assert spool.following == spool.oldest == 1
+
+
+def test_an_episode_whose_writer_was_killed_is_not_there(open_spool, tmp_path):
+  open_spool().add(columns(1), {})
+  torn = tmp_path / 's' / 'episodes' / '000000000001.npz.part'
+  torn.write_bytes(b'torn')
+  spool = open_spool()
+  assert len(spool) == 1
+  assert not torn.exists()
+  assert spool.add(columns(2), {}) == 1
+
+
+def test_a_number_is_not_given_twice_after_a_kill(open_spool, tmp_path):
+  # Between the episode's file and the state's.
+  open_spool().add(columns(1), {})
+  (tmp_path / 's' / 'state.json').unlink()
+  assert open_spool().following == 1
+
+
+def test_numbers_go_on_after_those_of_a_lost_disk(open_spool):
+  spool = open_spool()
+  spool.go_on_from(5)
+  assert spool.add(columns(1), {}) == 5
+  assert spool.oldest == 5
+
+
+def test_is_full_by_its_bytes(open_spool):
+  spool = open_spool(max_bytes=1)
+  assert not spool.is_full
+  spool.add(columns(1), {})
+  assert spool.is_full
+  spool.drop_below(1)
+  assert not spool.is_full
+
+
+def test_is_full_where_the_disk_is(open_spool, monkeypatch):
+  spool = open_spool()
+  monkeypatch.setattr(spool_lib, '_LEAST_FREE_BYTES', 10**18)
+  assert spool.is_full
+
+
+def test_a_second_collector_is_refused(open_spool, tmp_path):
+  open_spool()
+  with pytest.raises(OSError, match='another collector is at work in .*index'):
+    spool_lib.Spool(str(tmp_path / 's'), max_bytes=1)
