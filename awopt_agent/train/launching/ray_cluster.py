@@ -77,9 +77,9 @@ def connected(address: str, *, cpus: float) -> Iterator[Any]:
     OSError: If there is no such cluster, or it does not take our token.
   """
   check_address(address)
+  _knock(address)
   _set_environment(address)
   ray = _import()
-  _knock(address)
   options: dict[str, Any] = {
     'log_to_driver': False,
     'logging_level': logging.ERROR,
