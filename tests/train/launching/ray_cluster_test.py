@@ -35,7 +35,7 @@ def _environment(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
   'address',
-  ['auto', 'local', 'head:6379', '10.0.0.1:6379', 'ray://head:10001', '[::1]:7'],
+  ['auto', 'local', 'head:6379', '10.0.0.1:1', 'ray://head:10001', '[::1]:7'],
 )
 def test_takes_what_ray_takes(environment, address):
   ray_cluster.check_address(address)
