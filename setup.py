@@ -50,12 +50,16 @@ CORE = [
 GYMNASIUM = ['gymnasium>=1.1,<1.4']
 VIDEO = ['imageio[ffmpeg]', 'pillow']
 PLOTS = ['matplotlib']
+# Older ones ask no one for a token.
+RAY = ['ray>=2.52,<3']
 DEV = [
   'packaging',
+  'psutil',
   'pytest',
   'pytest-cov',
   'pytest-timeout',
   'pytest-xdist',
+  'pyyaml',
   'wheel',
 ]
 
@@ -106,9 +110,10 @@ setuptools.setup(
   cmdclass={'build_py': BuildPy},
   install_requires=CORE,
   extras_require={
-    'dev': DEV + GYMNASIUM + VIDEO + PLOTS,
+    'dev': DEV + GYMNASIUM + VIDEO + PLOTS + RAY,
     'gymnasium': GYMNASIUM,
     'plots': PLOTS,
+    'ray': RAY,
     'video': VIDEO,
   },
   entry_points={
