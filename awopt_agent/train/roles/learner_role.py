@@ -48,25 +48,32 @@ def run(flags) -> str:
   """
   stop = stopping.catch_stop_signals()
   threads.use_cores()
+  try:
+    role = _make(flags, stop)
+  except stopping.Stopped:
+    return 'learner: stopped before it began'
+  try:
+    role.begin()
+    return role.learn()
+  except stopping.Stopped:
+    return role.stop()
+
+
+def _make(flags, stop: Callable[[], bool]) -> 'LearnerRole':
   # Before any tensor: it may join other workers.
   strategy = None
   if flags.strategy != 'none':
-    strategy = strategies.make(flags.strategy)
+    strategy = strategies.make(flags.strategy, check=stopping.raiser(stop))
   context = context_lib.build(flags, strategy=strategy)
   if strategies.is_chief(strategy):
     context.folder.lock()
-  role = LearnerRole(
+  return LearnerRole(
     context,
     flags.replay_address,
     targets_given=flags.targets == 'updaters',
     strategy=strategy,
     stop_requested=stop,
   )
-  try:
-    role.begin()
-    return role.learn()
-  except stopping.Stopped:
-    return role.stop()
 
 
 class LearnerRole:
