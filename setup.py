@@ -32,6 +32,7 @@ CORE = [
   'gin-config>=0.5.0',
   'h5py>=3.9',
   'numpy<2',
+  'portpicker',
   # 22 and later need NumPy 2, which TensorFlow 2.15 does not take.
   'pyarrow<22',
   'protobuf<5',
@@ -50,12 +51,16 @@ CORE = [
 GYMNASIUM = ['gymnasium>=1.1,<1.4']
 VIDEO = ['imageio[ffmpeg]', 'pillow']
 PLOTS = ['matplotlib']
+# Older ones ask no one for a token.
+RAY = ['ray>=2.52,<3']
 DEV = [
   'packaging',
+  'psutil',
   'pytest',
   'pytest-cov',
   'pytest-timeout',
   'pytest-xdist',
+  'pyyaml',
   'wheel',
 ]
 
@@ -106,9 +111,10 @@ setuptools.setup(
   cmdclass={'build_py': BuildPy},
   install_requires=CORE,
   extras_require={
-    'dev': DEV + GYMNASIUM + VIDEO + PLOTS,
+    'dev': DEV + GYMNASIUM + VIDEO + PLOTS + RAY,
     'gymnasium': GYMNASIUM,
     'plots': PLOTS,
+    'ray': RAY,
     'video': VIDEO,
   },
   entry_points={

@@ -56,7 +56,7 @@ warnings.filterwarnings(
 logging.getLogger('absl').setLevel(logging.ERROR)
 logging.getLogger('tensorflow').setLevel(logging.ERROR)
 
-_REVERB_NOTICE = re.compile(
+_NOTICE = re.compile(
   rb'\[reverb/cc/\S+\] +('
   rb'Initializing TFRecordCheckpointer|Loading latest checkpoint|'
   rb'Loading checkpoint from|Loading and verifying metadata|'
@@ -65,14 +65,17 @@ _REVERB_NOTICE = re.compile(
   rb'Table \S+ and \d+ items have been successfully|'
   rb'Started replay server|Stored checkpoint|Shutting down replay server|'
   rb'Sampler and server are owned)'
+  # Ray, of each attempt to connect; the last one's failure is an exception.
+  rb'|\[[\d :,-]+ W \d+ \d+\] (gcs_client|rpc_client)\.\w+:'
 )
 
 
 def drop_reverb_notices() -> None:
-  """Filters the notices that Reverb's C++ code writes to descriptor 2.
+  """Filters the notices that C++ code writes to descriptor 2.
 
-  Reverb 0.14 has no log level. Python's own stderr keeps the terminal; only
-  native code writes to the filter, which passes on all that it does not know.
+  Reverb 0.14 has no log level, nor has Ray before it is connected. Python's
+  own stderr keeps the terminal; only native code writes to the filter, which
+  passes on all that it does not know.
   """
   sys.stderr.flush()
   original = os.dup(2)
@@ -95,5 +98,5 @@ def drop_reverb_notices() -> None:
 def _pass_on(source: int, target: int) -> None:
   with os.fdopen(source, 'rb') as lines:
     for line in lines:
-      if not _REVERB_NOTICE.match(line):
+      if not _NOTICE.match(line):
         os.write(target, line)

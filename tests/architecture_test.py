@@ -35,6 +35,7 @@ OWNERS = {
   'gymnasium': {'envs'},
   'tensorflow_datasets': {'demos'},
   'rlds': {'demos'},
+  'ray': {'train'},
 }
 MAX_BINARY_LINES = 80
 

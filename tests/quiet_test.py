@@ -80,6 +80,16 @@ def test_reverbs_notices_are_dropped(tmp_path):
   assert _stderr(tmp_path, lines) == ''
 
 
+def test_rays_attempts_to_connect_are_dropped(tmp_path):
+  head = '[2026-11-23 08:11:15,216 W 4036 4036] '
+  lines = [
+    f'{head}rpc_client.h:153: Failed to connect to GCS at address x\n',
+    f'{head}gcs_client.cc:210: Failed to get cluster ID from GCS server\n',
+    f'{head}other.cc:1: Something else\n',
+  ]
+  assert _stderr(tmp_path, lines) == lines[-1]
+
+
 def test_all_other_lines_of_native_code_pass_whole_and_in_order(tmp_path):
   lines = [
     '[reverb/cc/platform/default/server.cc:9] Something went wrong\n',

@@ -26,6 +26,11 @@ def _parse():
     '--port', type=int, help='of the replay server; default: a free one'
   )
   parser.add_argument(
+    '--ray_address',
+    help='auto, host:port or ray://host:port: the roles run on that cluster; '
+    'local: on a Ray of this machine',
+  )
+  parser.add_argument(
     '--dry_run', action='store_true', help='check everything, start nothing'
   )
   flags = parser.parse_args()

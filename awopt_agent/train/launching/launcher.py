@@ -1,14 +1,22 @@
 """A run of awopt-launch from its flags to its last line."""
 
+import contextlib
 import fcntl
 import os
 import sys
+from collections.abc import Iterator
 
 import portpicker
 
 from awopt_agent.train import config as config_lib
 from awopt_agent.train import loop, run_folder, stopping
-from awopt_agent.train.launching import local, supervisor, table
+from awopt_agent.train.launching import (
+  local,
+  ray_cluster,
+  ray_place,
+  supervisor,
+  table,
+)
 from awopt_agent.train.launching import plan as plan_lib
 from awopt_agent.train.roles import config as roles_config
 from awopt_agent.train.roles import context as context_lib
@@ -48,7 +56,7 @@ def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
   roles = _check(flags)
   plan = plan_lib.make_plan(
     common=_common(flags, folder.path),
-    replay_address=f'localhost:{flags.port or portpicker.pick_unused_port()}',
+    replay_address=_replay_address(flags),
     collectors=flags.collectors,
     bellman_updaters=flags.bellman_updaters,
     evaluator=flags.evaluator,
@@ -56,12 +64,40 @@ def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
   if flags.dry_run:
     names = ', '.join(role.name for role in plan)
     return f'dry run: {folder.path} would run {names}: all fits.'
-  return _run(plan, folder, roles, stop)
+  with _place(flags, folder, plan) as place:
+    return _run(plan, folder, roles, place, stop)
+
+
+def _replay_address(flags) -> str:
+  if flags.ray_address:
+    return f'{ray_place.PLANNED_HOST}:{flags.port or 0}'
+  return f'localhost:{flags.port or portpicker.pick_unused_port()}'
+
+
+@contextlib.contextmanager
+def _place(flags, folder, plan) -> Iterator[local.Place]:
+  """Yields where the roles run: this machine, or a cluster of Ray's."""
+  if not flags.ray_address:
+    yield local.LocalPlace(os.path.join(folder.path, 'logs'))
+    return
+  config = roles_config.RayConfig()
+  cpus = sum(config.cpus(role.kind) for role in plan)
+  with ray_cluster.connected(flags.ray_address, cpus=cpus) as ray:
+    yield ray_place.RayPlace(
+      ray,
+      folder.path,
+      config,
+      port=flags.port,
+      say=lambda line: print(line, flush=True),
+    )
 
 
 def _check(flags) -> roles_config.RolesConfig:
   """Builds what is cheap, so that a wrong line ends this process alone."""
   train, roles = loop.TrainConfig(), roles_config.RolesConfig()
+  if flags.ray_address:
+    ray_cluster.check_address(flags.ray_address)
+    roles_config.RayConfig()
   context_lib.make_demonstrations(train)
   if train.offline and flags.collectors:
     raise ValueError(
@@ -97,8 +133,7 @@ def _common(flags, root_dir: str) -> list[str]:
   return arguments
 
 
-def _run(plan, folder, roles, stop) -> str:
-  place = local.LocalPlace(os.path.join(folder.path, 'logs'))
+def _run(plan, folder, roles, place: local.Place, stop) -> str:
   shown = table.LiveTable(lambda: reports.read_all(folder.path))
   followers = [table.Follower(place.log(name)) for name in _FOLLOWED]
   watch = supervisor.Supervisor(

@@ -1,22 +1,23 @@
 """Roles as processes on this machine."""
 
-import ctypes
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ['Handle', 'LocalPlace', 'Place', 'read_last_line']
+from awopt_agent.train.launching import role_process
 
-_PR_SET_PDEATHSIG = 1
-_MODULE = 'awopt_agent.train.role'
-_TAIL_BYTES = 4000
+__all__ = ['Handle', 'LocalPlace', 'Place']
 
 
 class Handle(Protocol):
-  """A role that was started."""
+  """A role that was started.
+
+  Attributes:
+    waiting: Whether it has no place to run yet.
+  """
+
+  @property
+  def waiting(self) -> bool: ...
 
   def poll(self) -> int | None:
     """Returns its exit code, -9 if it was killed so; None while it runs."""
@@ -39,6 +40,9 @@ class Place(Protocol):
       arguments: Of `awopt-role`.
     """
 
+  def log(self, name: str) -> str:
+    """Returns the path of what a role printed."""
+
   def last_line(self, name: str) -> str:
     """Returns the last line that a role printed."""
 
@@ -53,16 +57,7 @@ class LocalPlace:
 
   def start(self, name: str, arguments: Sequence[str]) -> Handle:
     """Starts a role; it ends with this process, however that ends."""
-    with open(self.log(name), 'ab') as log:
-      return subprocess.Popen(
-        [sys.executable, '-u', '-m', _MODULE, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        # A Ctrl-C in the terminal is for the launcher, which stops in order.
-        start_new_session=True,
-        preexec_fn=_end_with_parent(),
-      )
+    return role_process.start(arguments, self.log(name))
 
   def log(self, name: str) -> str:
     """Returns the path of what a role printed."""
@@ -70,24 +65,4 @@ class LocalPlace:
 
   def last_line(self, name: str) -> str:
     """Returns the last line that a role printed."""
-    return read_last_line(self.log(name))
-
-
-def read_last_line(path: str) -> str:
-  """Returns the last line of a file that is not empty, or nothing."""
-  if not os.path.exists(path):
-    return ''
-  with open(path, 'rb') as file:
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - _TAIL_BYTES))
-    lines = file.read().decode(errors='replace').split('\n')
-  return next((line for line in reversed(lines) if line.strip()), '')
-
-
-def _end_with_parent() -> Callable[[], None]:
-  libc = ctypes.CDLL(None)  # Not in the child, where imports may deadlock.
-
-  def ask() -> None:
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-  return ask
+    return role_process.read_last_line(self.log(name))

@@ -42,7 +42,9 @@ class Watched:
     """One word."""
     if self.done:
       return 'done'
-    return 'up' if self.handle is not None else 'down'
+    if self.handle is None:
+      return 'down'
+    return 'waiting' if self.handle.waiting else 'up'
 
 
 class Supervisor:
@@ -117,6 +119,8 @@ class Supervisor:
       return
     code = watched.handle.poll()
     if code is None:
+      if watched.handle.waiting:
+        watched.started_at = now
       return
     watched.handle = None
     if code == 0 and watched.role.kind != 'replay':

@@ -70,6 +70,9 @@ def summarize(
       f'{sum(fresh):.1f}/s'
     )
   restarts = sum(one.restarts for one in watched)
+  waiting = sum(one.state == 'waiting' for one in watched)
+  if waiting:
+    parts.append(f'{waiting} waiting for a place')
   return ', '.join(parts) + (f', {restarts} restarts' if restarts else '')
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import gin
 
-__all__ = ['RolesConfig']
+__all__ = ['RayConfig', 'RolesConfig']
 
 
 @gin.configurable
@@ -41,3 +41,41 @@ class RolesConfig:
     for name, value in dataclasses.asdict(self).items():
       if not value > 0:
         raise ValueError(f'RolesConfig.{name} must be > 0, got {value}.')
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class RayConfig:
+  """What each role asks of Ray, for `awopt-launch --ray_address`.
+
+  Ray promises them and no more: a role that takes less leaves the rest idle,
+  and none is held back to its share.
+
+  Attributes:
+    replay_cpus: CPUs of the replay role; may be a part of one.
+    learner_cpus: CPUs of the learner.
+    learner_gpus: GPUs of the learner; None for one, where there is any.
+    collector_cpus: CPUs of each collector.
+    bellman_updater_cpus: CPUs of each Bellman updater.
+    evaluator_cpus: CPUs of the evaluator.
+  """
+
+  replay_cpus: float = 1
+  learner_cpus: float = 1
+  learner_gpus: float | None = None
+  collector_cpus: float = 1
+  bellman_updater_cpus: float = 1
+  evaluator_cpus: float = 1
+
+  def __post_init__(self):
+    for name, value in dataclasses.asdict(self).items():
+      if value is not None and not value >= 0:
+        raise ValueError(f'RayConfig.{name} must be >= 0, got {value}.')
+
+  def cpus(self, kind: str) -> float:
+    """Returns the CPUs that a role asks for.
+
+    Args:
+      kind: Of the role, such as 'collector'.
+    """
+    return getattr(self, f'{kind}_cpus')

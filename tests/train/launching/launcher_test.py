@@ -78,3 +78,14 @@ def test_refuses_a_folder_in_which_another_is_at_work(flags, tmp_path):
       launcher.launch(flags)
   finally:
     launcher.os.close(lock)
+
+
+def test_a_dry_run_starts_no_ray(flags):
+  flags.ray_address = 'local'
+  assert launcher.launch(flags).endswith('all fits.')
+
+
+def test_refuses_an_address_before_any_work(flags):
+  flags.ray_address = 'nowhere'
+  with pytest.raises(ValueError, match="got 'nowhere'"):
+    launcher.launch(flags)

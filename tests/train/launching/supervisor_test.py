@@ -8,6 +8,8 @@ from awopt_agent.train.launching import plan, supervisor
 class FakeHandle:
   """A process that ends when it is told to, or by itself."""
 
+  waiting = False
+
   def __init__(self, place, name, codes):
     self._place, self._name, self._codes = place, name, codes
     self.code = None
@@ -189,3 +191,25 @@ def test_a_role_that_fails_waits_before_its_next_start():
   # Two quick failures: it was due two seconds after the second.
   assert watch.watched[0].failures == 2
   assert watch.watched[0].due_at > 0
+
+
+def test_a_wait_for_a_place_is_no_part_of_a_roles_life():
+  place = FakePlace()
+  watch = supervisor.Supervisor(
+    [role('collector')], place, restart_limit=3, say=print
+  )
+  turns = itertools.count()
+
+  def stop_requested():
+    turn = next(turns)
+    if turn == 100:
+      assert watch.watched[0].state == 'waiting'
+      place.handles['collector'][0].waiting = False
+      place.handles['collector'][0].code = 1
+    elif turn == 1:
+      place.handles['collector'][0].waiting = True
+    return turn == 102
+
+  watch.run(stop_requested)
+  # A hundred seconds and more after it was asked for, and yet a quick failure.
+  assert watch.watched[0].failures == 1

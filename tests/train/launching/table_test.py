@@ -1,4 +1,5 @@
 import io
+import types
 
 from awopt_agent.train.launching import plan, supervisor, table
 
@@ -8,11 +9,10 @@ class Terminal(io.StringIO):
     return True
 
 
-def watched(name, *, up=True, **changes):
+def watched(name, *, up=True, waiting=False, **changes):
   role = plan.Role(name, name.split('-')[0], ())
-  return supervisor.Watched(
-    role, handle=object() if up else None, started_at=100.0, **changes
-  )
+  handle = types.SimpleNamespace(waiting=waiting) if up else None
+  return supervisor.Watched(role, handle=handle, started_at=100.0, **changes)
 
 
 LEARNER = {
@@ -88,6 +88,14 @@ def test_old_reports_have_no_rate():
 
 def test_who_has_not_reported_starts():
   assert table.summarize([watched('learner')], {}, now=0) == 'learner starts'
+
+
+def test_who_has_no_place_waits():
+  roles = [watched('collector-0'), watched('collector-1', waiting=True)]
+  lines = table.render(roles, {}, now=0, monotonic=100.0, width=80)
+  assert [line.split()[1] for line in lines[1:]] == ['up', 'waiting']
+  line = table.summarize(roles, {}, now=0)
+  assert line == 'collector starts, 1 waiting for a place'
 
 
 def test_redraws_over_the_last_table(monkeypatch):
