@@ -102,7 +102,7 @@ class ReplayService:
     # A collector keeps what only the newest checkpoint has: it may be found
     # damaged, and the run go on from the one before.
     self._durable: dict[str, int] = {}
-    self._complete: dict[str, int] = {}
+    self._complete = dict(counters.received)
     self._pending: dict[str, dict[str, int]] = {}
     self._saved: dict[str, str] = {}
     self._refused = 0
