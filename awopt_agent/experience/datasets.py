@@ -15,6 +15,7 @@ __all__ = ['make_dataset', 'make_packed_dataset', 'without_sharding']
 
 _TABLES = (tables.SUCCESS, tables.FAILURE)
 _REFRESH_S = 0.2
+_ANSWER_S = 30
 _FIRST_ITEM_LIMIT_S = 300.0
 
 
@@ -173,8 +174,14 @@ def _cached_sizes(client: reverb.Client) -> Callable[[], tuple[int, int]]:
     nonlocal known, asked_at
     start = time.monotonic()
     while not any(known) or time.monotonic() - asked_at > _REFRESH_S:
-      info = client.server_info(timeout=30)
-      known = tuple(info[table].current_size for table in _TABLES)
+      try:
+        info = client.server_info(timeout=_ANSWER_S)
+        known = tuple(info[table].current_size for table in _TABLES)
+      # So Reverb says that its server is gone. Its samplers wait until one is
+      # back, for as long as whoever draws the batches does.
+      except (RuntimeError, reverb.errors.DeadlineExceededError):
+        if not any(known):
+          raise
       asked_at = time.monotonic()
       if not any(known):
         if asked_at - start > _FIRST_ITEM_LIMIT_S:

@@ -262,7 +262,8 @@ class _TimedLearner(learner_lib.Learner):
     first = tf.nest.map_structure(lambda column: column[:, 0], label)
     practised = first.source != int(structs.Source.DEMONSTRATION)
     ages = tf.boolean_mask(self.train_step - first.policy_step, practised)
-    tf.summary.histogram('train/policy_age', ages, step=self.train_step)
+    with tf.name_scope(''):  # A loop around would be part of the name.
+      tf.summary.histogram('train/policy_age', ages, step=self.train_step)
 
   def _note_wait(self, since, batch) -> None:
     # TensorFlow runs clocks in the order in which they are written: this one

@@ -7,13 +7,20 @@ transitions a step.
 
 import json
 import os
+import signal
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from awopt_agent.train import rendezvous
+
 __all__ = ['NAMES', 'is_chief', 'make']
 
 NAMES = ('none', 'mirrored', 'multi_worker')
+
+_KINDS = ('chief', 'worker')
 
 _EXAMPLE = (
   '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
@@ -21,7 +28,9 @@ _EXAMPLE = (
 )
 
 
-def make(name: str = 'none') -> tf.distribute.Strategy:
+def make(
+  name: str = 'none', *, check: Callable[[], None] = lambda: None
+) -> tf.distribute.Strategy:
   """Makes a strategy.
 
   Args:
@@ -29,6 +38,7 @@ def make(name: str = 'none') -> tf.distribute.Strategy:
       each of its logical CPUs where there is no GPU; or 'multi_worker' for the
       workers in the environment variable TF_CONFIG, which all run the same
       program. The latter waits until all of them are there.
+    check: Called while it waits; what it raises ends the wait.
 
   Returns:
     The strategy; TensorFlow's default one for 'none'.
@@ -43,8 +53,9 @@ def make(name: str = 'none') -> tf.distribute.Strategy:
     devices = gpus or tf.config.list_logical_devices('CPU')
     return tf.distribute.MirroredStrategy([device.name for device in devices])
   if name == 'multi_worker':
-    _check_workers(os.environ.get('TF_CONFIG', ''))
-    return _join_workers()
+    text = os.environ.get('TF_CONFIG', '')
+    _check_workers(text)
+    return _join_workers(text, check)
   if name != 'none':
     raise ValueError(
       f'strategy must be one of {", ".join(NAMES)}, got {name!r}.'
@@ -66,17 +77,25 @@ def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
   return resolver.task_id == 0
 
 
-def _join_workers() -> tf.distribute.Strategy:
-  try:
-    return tf.distribute.MultiWorkerMirroredStrategy()
-  except tf.errors.UnknownError as error:
-    if 'gRPC server' not in error.message:
-      raise
-    raise OSError(
-      'strategy multi_worker: cannot listen at the port that TF_CONFIG gives '
-      f'this worker ({os.environ["TF_CONFIG"]}); end what listens there, or '
-      'give all workers another.'
-    ) from None
+def _join_workers(text: str, check) -> tf.distribute.Strategy:
+  """Returns the strategy over all workers, once they are there."""
+  config = json.loads(text)
+  task, cluster = config['task'], config['cluster']
+  own = cluster[task['type']][task['index']]
+  addresses = [a for kind in _KINDS for a in cluster.get(kind, ())]
+  rendezvous.meet(own, [a for a in addresses if a != own], check=check)
+  strategy = tf.distribute.MultiWorkerMirroredStrategy()
+  _hear_signals_again()
+  return strategy
+
+
+def _hear_signals_again() -> None:
+  """Gives SIGTERM back to Python, from which TensorFlow's workers take it."""
+  handler = signal.getsignal(signal.SIGTERM)
+  # Python lets no other thread say who hears a signal.
+  known = handler is not None  # Else it was set past Python.
+  if known and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, handler)
 
 
 def _check_workers(text: str) -> None:
@@ -97,14 +116,15 @@ def _what_is_wrong(text: str) -> str:
   if not text:
     return 'is not set'
   cluster = _part(config, 'cluster')
-  jobs = {
-    name: cluster[name] for name in ('chief', 'worker') if name in cluster
-  }
+  jobs = {name: cluster[name] for name in _KINDS if name in cluster}
   if not jobs:
     return 'lists no workers'
   for addresses in jobs.values():
     if not _are_addresses(addresses):
       return 'must list addresses as host:port'
+  everybody = [address for addresses in jobs.values() for address in addresses]
+  if len(set(everybody)) < len(everybody):
+    return 'must list each address once'
   task = _part(config, 'task')
   kind, index = task.get('type'), task.get('index')
   if kind not in jobs:

@@ -3,8 +3,9 @@ import time
 
 import numpy as np
 import pytest
+import reverb
 
-from awopt_agent.experience import augmentation, datasets, tables
+from awopt_agent.experience import augmentation, datasets, packing, tables
 from awopt_agent.experience import replay as replay_lib
 from tests import fakes
 from tests.experience import pictures
@@ -133,6 +134,21 @@ def test_a_batch_fits_the_agent(replay):
   assert np.isfinite(agent.train(batch).loss)
 
 
+def test_packed_batches_unpack_to_the_same(replay):
+  fill(replay, successes=1, failures=1)
+  spec = fakes.step_spec()
+  packed = datasets.make_packed_dataset(
+    replay.client, spec, batch_size=4, success_fraction=0.25
+  )
+  unpack = packing.StepPacking(spec).unpack
+  assert packed.element_spec.keys() == packing.StepPacking(spec).spec.keys()
+  for columns in packed.take(5):
+    label = unpack(columns).label
+    np.testing.assert_array_equal(label.step[:, 1], label.step[:, 0] + 1)
+    # A quarter of four.
+    assert sorted(label.success.numpy()[:, 0]) == [False] * 3 + [True]
+
+
 # Images.
 
 
@@ -256,7 +272,10 @@ class _FakeInfo:
 
 
 class _FakeClient:
-  """Answers with sizes, one pair a call; the last pair again and again."""
+  """Answers with sizes, one pair a call; the last pair again and again.
+
+  An exception in the place of a pair is raised.
+  """
 
   server_address = 'nowhere:1'
 
@@ -268,6 +287,8 @@ class _FakeClient:
     del timeout
     self.calls += 1
     answer = self.answers[min(self.calls, len(self.answers)) - 1]
+    if isinstance(answer, Exception):
+      raise answer
     names = tables.SUCCESS, tables.FAILURE
     return {
       name: _FakeInfo(size) for name, size in zip(names, answer, strict=True)
@@ -287,6 +308,28 @@ def test_sizes_are_asked_for_now_and_then(monkeypatch):
 def test_waits_until_there_is_an_item():
   client = _FakeClient((0, 0), (0, 0), (0, 4))
   assert datasets._cached_sizes(client)() == (0, 4)
+
+
+_GONE = (
+  RuntimeError('Socket closed'),
+  reverb.errors.DeadlineExceededError('no answer'),
+)
+
+
+def test_a_server_that_is_gone_for_a_while_ends_nothing(monkeypatch):
+  monkeypatch.setattr(datasets, '_REFRESH_S', 0.1)
+  sizes = datasets._cached_sizes(_FakeClient((1, 0), *_GONE, (2, 5)))
+  found = []
+  for _ in range(4):
+    found.append(sizes())
+    time.sleep(0.15)
+  assert found == [(1, 0), (1, 0), (1, 0), (2, 5)]
+
+
+@pytest.mark.parametrize('error', _GONE, ids=lambda error: type(error).__name__)
+def test_a_server_that_was_never_there_is_an_error(error):
+  with pytest.raises(type(error)):
+    datasets._cached_sizes(_FakeClient(error))()
 
 
 def test_gives_up_where_no_item_ever_comes(monkeypatch):

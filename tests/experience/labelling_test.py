@@ -273,6 +273,19 @@ def test_a_demonstration_takes_policy_info_of_the_agents_spec():
   assert trajectory.policy_info is info
 
 
+def test_no_policy_info_is_zeros_of_the_specs():
+  spec = base.PolicyInfo(
+    tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int64)
+  )
+  info = labelling.no_policy_info(spec, 3)
+  assert isinstance(info, base.PolicyInfo)
+  one, two = info
+  assert (one.shape, one.dtype) == ((4,), np.int32)
+  assert (two.shape, two.dtype) == ((4, 2), np.int64)
+  assert not one.any()
+  assert not two.any()
+
+
 def test_labelling_leaves_the_demonstration_as_it_is():
   episode_ = demonstration(True)
   labelling.label_episode(episode_, episode_id=0)

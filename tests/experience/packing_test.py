@@ -96,3 +96,23 @@ def test_columns_of_a_part_are_enough_to_unpack_it():
   np.testing.assert_array_equal(unpacked['clock'], [100, 101, 102])
   np.testing.assert_array_equal(unpacked['grip'], [0, 1, 2])
   assert unpacked['image'] is None
+
+
+def test_arrays_unpack_to_the_arrays_that_they_were():
+  episode = fakes.make_episode(4, episode_id=2**40, success=True)
+  packer = packing.StepPacking(fakes.step_spec())
+  unpacked = packer.unpack_arrays(packer.pack(episode))
+  tf.nest.assert_same_structure(unpacked, episode)
+  for before, after in zip(
+    tf.nest.flatten(episode), tf.nest.flatten(unpacked), strict=True
+  ):
+    assert after.dtype == before.dtype
+    np.testing.assert_array_equal(after, before)
+
+
+def test_arrays_of_large_parts_unpack_too():
+  packer = packing.StepPacking(SPEC)
+  unpacked = packer.unpack_arrays(packer.pack(steps(3)))
+  assert unpacked.keys() == SPEC.keys()
+  for name, value in steps(3).items():
+    np.testing.assert_array_equal(unpacked[name], value)

@@ -115,6 +115,26 @@ def test_practice_evicts_the_oldest_practice(start):
   }
 
 
+def test_practice_is_evicted_in_the_order_of_its_arrival_where_it_is_told(
+  start,
+):
+  client, write = start(max_failure_items=4)
+  for arrival, episode_id in enumerate((9, 1, 5)):
+    episode = fakes.make_episode(
+      2, episode_id=episode_id, success=False, source=CEM
+    )
+    write(episode, arrival=arrival)
+  assert {e for e, _ in reading.contents(client, 'failure')} == {1, 5}
+
+
+def test_a_demonstration_stays_whenever_it_arrives(start):
+  client, write = start(max_success_items=4)
+  for arrival, source in enumerate((DEMO, CEM, CEM)):
+    episode = fakes.make_episode(2, episode_id=arrival, source=source)
+    write(episode, arrival=arrival)
+  assert {e for e, _ in reading.contents(client, 'success')} == {0, 2}
+
+
 def test_practice_never_evicts_demonstrations(start):
   client, write = start(max_success_items=8)
   for episode_id in range(2):

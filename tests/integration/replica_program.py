@@ -4,8 +4,10 @@ Called with a folder, it learns on two logical CPUs, or as one of two workers
 where TF_CONFIG says so. What it found stands in the folder then.
 """
 
+import faulthandler
 import json
 import os
+import signal
 import sys
 
 import numpy as np
@@ -141,9 +143,17 @@ def main(folder):
   tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
   if not workers:
     on_two_cpus()
+  faulthandler.dump_traceback_later(220)  # Where it hangs, if it does.
+  heard = []
+  signal.signal(signal.SIGTERM, lambda *_: heard.append(True))
   strategy = strategies.make('multi_worker' if workers else 'mirrored')
   chief = strategies.is_chief(strategy)
-  found = {'count': strategy.num_replicas_in_sync, 'chief': chief}
+  os.kill(os.getpid(), signal.SIGTERM)
+  found = {
+    'count': strategy.num_replicas_in_sync,
+    'chief': chief,
+    'heard': heard,
+  }
   with strategy.scope():
     # Workers begin with the chief's weights, whatever their own would be.
     agent = make_agent(seed=0 if chief else 1)

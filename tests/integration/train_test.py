@@ -17,6 +17,8 @@ from awopt_agent.train import checkpoints
 from tests.train import fakes
 
 _LIMIT_S = 240
+# Each program with a replay says this first.
+_EXPOSURE = 'replay: Reverb listens on every network interface'
 
 
 class Run:
@@ -25,6 +27,7 @@ class Run:
   Attributes:
     root: The run's folder.
     temporary: Where the programs may put temporary files.
+    warnings: Lines of the last program about the network.
   """
 
   def __init__(self, folder):
@@ -55,12 +58,15 @@ class Run:
     return self.start('train', '--gin_file', str(self.gin_file), *flags)
 
   def finish(self, process):
-    """Returns exit code, stdout and stderr."""
+    """Returns exit code, stdout without its warning, and stderr."""
     try:
       out, err = process.communicate(timeout=_LIMIT_S)
     except subprocess.TimeoutExpired:
       os.killpg(process.pid, signal.SIGKILL)
       raise
+    lines = out.splitlines(keepends=True)
+    self.warnings = [line for line in lines if line.startswith(_EXPOSURE)]
+    out = ''.join(line for line in lines if line not in self.warnings)
     return process.returncode, out, err
 
   def records(self):
@@ -150,6 +156,7 @@ def _whole(tmp_path_factory):
   run = Run(tmp_path_factory.mktemp('whole'))
   process = run.train()
   run.code, run.out, run.err = run.finish(process)
+  assert len(run.warnings) == 1
   run.left = run.left_over(process)
   run.first_records = run.records()
   return run

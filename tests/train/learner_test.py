@@ -36,12 +36,13 @@ def make(tmp_path, *, pause=0.0, changes=lambda x: x, **kwargs):
 
 
 def summaries(folder):
-  """Returns the values of each summary by name."""
+  """Returns the values of each summary by name; a histogram's as an array."""
   found = {}
   for path in glob.glob(os.path.join(folder, 'tb', 'train', '*tfevents*')):
     for event in tf.compat.v1.train.summary_iterator(path):
       for value in event.summary.value:
-        number = float(tf.make_ndarray(value.tensor))
+        value_of = tf.make_ndarray(value.tensor)
+        number = value_of if value_of.ndim else float(value_of)
         found.setdefault(value.tag, []).append((event.step, number))
   return found
 
@@ -55,10 +56,21 @@ class Trained(NamedTuple):
   found: dict
 
 
+def half_practised(experience):
+  """Returns a batch of 4, the last two practised by a policy of step -3."""
+  practised = np.broadcast_to([[0], [0], [1], [1]], [4, 2])
+  return experience._replace(
+    label=experience.label._replace(
+      source=practised.astype(np.int32),
+      policy_step=np.full([4, 2], -3, np.int64),
+    )
+  )
+
+
 @pytest.fixture(name='trained', scope='module')
 def _trained(tmp_path_factory):
   folder = tmp_path_factory.mktemp('trained')
-  agent, learning = make(folder, time_every=3)
+  agent, learning = make(folder, time_every=3, changes=half_practised)
   traced = []
   for steps in (2, 3, 1, 2):
     info = learning.run(steps)
@@ -89,6 +101,15 @@ def test_terms_of_the_losses_have_one_name_in_and_out_of_loops(trained):
   # Steps 2 and 8 end a loop, 4 is inside of one, and 6 has none.
   steps = [step for step, _ in trained.found['train/critic_loss']]
   assert steps == [2, 4, 6, 8]
+
+
+def test_ages_of_policies_are_told_of_what_was_practised(trained):
+  ages = dict(trained.found['train/policy_age'])
+  assert sorted(ages) == [0, 2, 4, 6]  # Before the step that is counted.
+  # Of four transitions two were practised, by the policy of step -3.
+  low, high, count = ages[4].T
+  assert 6.0 <= np.min(low) <= 7.0 <= np.max(high) <= 8.0
+  assert np.sum(count) == 2
 
 
 def test_waiting_for_data_is_seen_and_is_not_taken_for_learning(tmp_path):

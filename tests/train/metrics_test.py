@@ -67,3 +67,8 @@ def test_rates_of_weights_that_were_lost_are_forgotten(path):
   )
   log.append({'phase': 'resume', 'learner_step': 5})
   assert log.success_at(9) == {}
+
+
+def test_records_are_read_without_those_that_were_cut():
+  lines = ['{"step": 1}\n', '{"step": 2, "pha\n', '\n', '{"step": 3}']
+  assert list(metrics.records(lines)) == [{'step': 1}, {'step': 3}]

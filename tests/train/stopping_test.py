@@ -27,3 +27,12 @@ def test_who_insists_interrupts_at_once():
   with pytest.raises(KeyboardInterrupt):
     for _ in range(3):
       os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_raiser_raises_once_a_stop_was_asked_for():
+  asked = []
+  check = stopping.raiser(lambda: bool(asked))
+  check()
+  asked.append(True)
+  with pytest.raises(stopping.Stopped):
+    check()

@@ -1,12 +1,13 @@
 """With real workers, see tests/integration/replicas_test."""
 
 import json
+import socket
 import types
 
 import pytest
 import tensorflow as tf
 
-from awopt_agent.train import strategies
+from awopt_agent.train import stopping, strategies
 
 WORKERS = ['one:2222', 'two:2222']
 
@@ -49,6 +50,7 @@ def config(cluster=None, kind='worker', index=0):
     (config({'worker': 'one:2222'}), 'addresses as host:port'),
     (config({'worker': ['one']}), 'addresses as host:port'),
     (config({'worker': []}), 'addresses as host:port'),
+    (config({'chief': WORKERS, 'worker': WORKERS[1:]}), 'each address once'),
     (config(kind='chief'), 'a task type of worker'),
     (
       config({'chief': WORKERS[:1], 'worker': WORKERS[1:]}, kind='ps'),
@@ -85,11 +87,15 @@ def test_one_worker_is_the_chief(monkeypatch, cluster, kind, index, chief):
   assert strategies.is_chief(strategy) == chief
 
 
-def test_a_port_that_is_taken_is_told(monkeypatch):
-  def fail():
-    raise tf.errors.UnknownError(None, None, 'Could not start gRPC server')
+def test_who_waits_for_others_can_be_ended(monkeypatch):
+  with socket.socket() as one:
+    one.bind(('localhost', 0))
+    own = f'localhost:{one.getsockname()[1]}'
 
-  monkeypatch.setenv('TF_CONFIG', config())
-  monkeypatch.setattr(tf.distribute, 'MultiWorkerMirroredStrategy', fail)
-  with pytest.raises(OSError, match='cannot listen .*one:2222'):
-    strategies.make('multi_worker')
+  def check():
+    raise stopping.Stopped
+
+  # Nobody listens at port 1.
+  monkeypatch.setenv('TF_CONFIG', config({'worker': [own, 'localhost:1']}))
+  with pytest.raises(stopping.Stopped):
+    strategies.make('multi_worker', check=check)

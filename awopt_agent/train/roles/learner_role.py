@@ -48,25 +48,32 @@ def run(flags) -> str:
   """
   stop = stopping.catch_stop_signals()
   threads.use_cores()
+  try:
+    role = _make(flags, stop)
+  except stopping.Stopped:
+    return 'learner: stopped before it began'
+  try:
+    role.begin()
+    return role.learn()
+  except stopping.Stopped:
+    return role.stop()
+
+
+def _make(flags, stop: Callable[[], bool]) -> 'LearnerRole':
   # Before any tensor: it may join other workers.
   strategy = None
   if flags.strategy != 'none':
-    strategy = strategies.make(flags.strategy)
+    strategy = strategies.make(flags.strategy, check=stopping.raiser(stop))
   context = context_lib.build(flags, strategy=strategy)
   if strategies.is_chief(strategy):
     context.folder.lock()
-  role = LearnerRole(
+  return LearnerRole(
     context,
     flags.replay_address,
     targets_given=flags.targets == 'updaters',
     strategy=strategy,
     stop_requested=stop,
   )
-  try:
-    role.begin()
-    return role.learn()
-  except stopping.Stopped:
-    return role.stop()
 
 
 class LearnerRole:
@@ -191,6 +198,7 @@ class LearnerRole:
     self._store.recover()
     latest = self._store.latest()
     if latest:
+      _check_is_ours(latest)
       folder.check_same(config_lib.operative(), seed)
     folder.claim(config_lib.operative(), seed)
     self._counters = self._board.read_now(limit_s=self._roles.wait_limit_s)
@@ -219,12 +227,7 @@ class LearnerRole:
     self._begun = True
 
   def _resume(self, latest: str) -> None:
-    state = self._store.restore_agent(latest)
-    if 'practised' not in state:
-      raise ValueError(
-        f'{latest} was saved by awopt-train; go on with awopt-train, or choose '
-        'another --root_dir.'
-      )
+    self._store.restore_agent(latest)
     self._save_trigger.set_start(self.step)
     self._log.append({'phase': 'resume', **self._where()})
     print(f'learner: resumed from {latest}, step {self.step}', flush=True)
@@ -434,6 +437,14 @@ def _name(strategy: tf.distribute.Strategy | None) -> str:
     return 'learner'
   assert strategy is not None
   return f'learner-{strategy.cluster_resolver.task_id}'
+
+
+def _check_is_ours(checkpoint: str) -> None:
+  if 'practised' not in checkpoints.read_state(checkpoint):
+    raise ValueError(
+      f'{checkpoint} was saved by awopt-train; go on with awopt-train, or '
+      'choose another --root_dir.'
+    )
 
 
 def _received(record: dict[str, Any]) -> int:

@@ -99,7 +99,10 @@ class ReplayService:
     self._inbox = inbox_lib.Inbox(replay.client, step_spec)
     self._board = board_lib.Board(replay.client)
     self._incarnation = secrets.token_hex(8)
-    self._durable = dict(counters.received)
+    # A collector keeps what only the newest checkpoint has: it may be found
+    # damaged, and the run go on from the one before.
+    self._durable: dict[str, int] = {}
+    self._complete: dict[str, int] = {}
     self._pending: dict[str, dict[str, int]] = {}
     self._saved: dict[str, str] = {}
     self._refused = 0
@@ -218,7 +221,7 @@ class ReplayService:
       whole = os.path.join(part.removesuffix('.part'), name)
       # A set that was given up may leave an earlier one of the same step.
       if os.path.isdir(whole) and read_counters(whole).received == received:
-        self._durable = received
+        self._durable, self._complete = self._complete, received
         self._changed = True
 
   def _post(self) -> None:
