@@ -32,6 +32,7 @@ CORE = [
   'gin-config>=0.5.0',
   'h5py>=3.9',
   'numpy<2',
+  'portpicker',
   # 22 and later need NumPy 2, which TensorFlow 2.15 does not take.
   'pyarrow<22',
   'protobuf<5',
