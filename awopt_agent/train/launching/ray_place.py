@@ -23,6 +23,8 @@ _SHARED = 'launch.shared'
 _FAILED = 1
 # Seconds that a learner waits for a place while others have theirs.
 _PATIENCE_S = 30.0
+# What Ray makes of it when only one side has a token.
+_REFUSED = 'all references to the actor were removed'
 _SPARE = ('collector', 'bellman_updater')
 # One lasts as long as the role; a stop, and the next role's place, come beside.
 _CALLS_AT_ONCE = 4
@@ -281,6 +283,11 @@ class _RayHandle:
 
 def _reason(error: Exception) -> str:
   """Returns the short part of what Ray says at length."""
+  if _REFUSED in str(error):
+    return (
+      'the cluster could not reach awopt-launch with its token; start all of '
+      'its nodes with RAY_AUTH_MODE=token'
+    )
   found = re.search(r'is dead because (.+?)(\.|$)', str(error), re.MULTILINE)
   return found[1] if found else files.first_line(error)
 
