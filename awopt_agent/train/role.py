@@ -5,7 +5,7 @@ import os
 import sys
 
 from awopt_agent import quiet  # Before TensorFlow.
-from awopt_agent.train import command_line
+from awopt_agent.train import command_line, stopping
 
 _ROLES = {
   'replay': ('replay_role', 'the server through which all are joined'),
@@ -54,7 +54,11 @@ def _parse():
 
 
 def main() -> None:
-  """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage)."""
+  """Runs the command line.
+
+  Exits with 0, 1 (failure), 2 (bad usage), or 143 where it was stopped and may
+  have more to do.
+  """
   flags = _parse()
   quiet.drop_reverb_notices()
   code = 0
@@ -64,6 +68,7 @@ def main() -> None:
         f'awopt_agent.train.roles.{_ROLES[flags.role][0]}'
       )
       print(module.run(flags), flush=True)
+      code = 143 if stopping.was_asked() else 0
   except SystemExit as error:
     if isinstance(error.code, str):
       print(error.code, file=sys.stderr, flush=True)

@@ -3,7 +3,10 @@
 import signal
 from collections.abc import Callable
 
-__all__ = ['Stopped', 'catch_stop_signals', 'raiser']
+__all__ = ['Stopped', 'catch_stop_signals', 'raiser', 'was_asked']
+
+# Signals that came; of the process, as their handlers are.
+_asked: list[int] = []
 
 
 class Stopped(Exception):  # noqa: N818  No error.
@@ -18,16 +21,21 @@ def catch_stop_signals() -> Callable[[], bool]:
   Returns:
     A function that tells whether a stop was asked for.
   """
-  asked: list[int] = []
+  _asked.clear()
 
   def ask(number, frame):
-    if asked:
+    if _asked:
       signal.signal(signal.SIGINT, signal.default_int_handler)
-    asked.append(number)
+    _asked.append(number)
 
   signal.signal(signal.SIGTERM, ask)
   signal.signal(signal.SIGINT, ask)
-  return lambda: bool(asked)
+  return was_asked
+
+
+def was_asked() -> bool:
+  """Tells whether a stop was asked for since `catch_stop_signals`."""
+  return bool(_asked)
 
 
 def raiser(stop_requested: Callable[[], bool]) -> Callable[[], None]:

@@ -20,6 +20,9 @@ def test_a_signal_is_a_request_and_no_exception(number):
   assert not asked()
   os.kill(os.getpid(), number)
   assert asked()
+  assert stopping.was_asked()
+  stopping.catch_stop_signals()
+  assert not stopping.was_asked()
 
 
 def test_who_insists_interrupts_at_once():

@@ -1,6 +1,7 @@
 """Keeps the roles of a run alive, and stops them in order."""
 
 import dataclasses
+import signal
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,6 +14,16 @@ _QUICK_S = 60.0
 _LONGEST_PAUSE_S = 10.0
 _LOOK_EVERY_S = 0.2
 _BAD_USAGE = 2
+# What a role exits with that somebody else stopped.
+_STOPPED = 128 + signal.SIGTERM
+# Those by which a process ends itself.
+_CRASHES = (
+  signal.SIGABRT,
+  signal.SIGBUS,
+  signal.SIGFPE,
+  signal.SIGILL,
+  signal.SIGSEGV,
+)
 
 
 @dataclasses.dataclass
@@ -126,13 +137,16 @@ class Supervisor:
     if code == 0 and watched.role.kind != 'replay':
       watched.done = True  # The learner told it that there is no more to do.
       return
+    if code == _STOPPED:
+      code = -signal.SIGTERM
     self._note_fall(watched, code, now)
 
   def _note_fall(self, watched: Watched, code: int, now: float) -> None:
     name = watched.role.name
     last = self._place.last_line(name)
     # A kill tells nothing of the role; an error of its own does.
-    quick = code > 0 and now - watched.started_at < _QUICK_S
+    own = code > 0 or -code in _CRASHES
+    quick = own and now - watched.started_at < _QUICK_S
     watched.failures = watched.failures + 1 if quick else 0
     if code == _BAD_USAGE or watched.failures >= self._restart_limit:
       raise ValueError(

@@ -110,6 +110,8 @@ class Collector:
     self._env = self._make_env(flags.index)
     self._practice = self._make_practice()
     self._counters: dict[str, Any] = {}
+    # Of this process's episodes that the replay may not have, by number.
+    self._lengths: dict[int, int] = {}
 
   def _make_board(self) -> board_lib.BoardReader:
     return board_lib.BoardReader(
@@ -151,6 +153,7 @@ class Collector:
         f'episode {expected} is number {number} on the disk; start the '
         'collector again.'
       )
+    self._lengths[number] = int(experience.label.length[0])
 
   def collect(self) -> str:
     """Practises, as the flow allows, until the learner is done."""
@@ -189,9 +192,17 @@ class Collector:
     if not self._counters or self._spool.is_full:
       return False
     step = int(self._context.agent.train_step_counter.numpy())
-    counters = self._counters
-    # What is on the way counts too, or it would run ahead in an outage.
-    return self._flow.may_practise(counters, step)
+    return self._flow.may_practise(self._with_what_is_on_the_way(), step)
+
+  def _with_what_is_on_the_way(self) -> dict[str, int]:
+    """Returns the counters as they will be: it would run ahead in an outage."""
+    received = self._delivery.received
+    for number in [n for n in self._lengths if n < received]:
+      del self._lengths[number]
+    return {
+      'episodes': self._counters['episodes'] + max(self._delivery.left, 0),
+      'steps': self._counters['steps'] + sum(self._lengths.values()),
+    }
 
   def _tell(self) -> None:
     self._report.update(

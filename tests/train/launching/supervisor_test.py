@@ -99,6 +99,21 @@ def test_starts_a_killed_role_again():
   assert not finished
 
 
+def test_a_role_that_somebody_stopped_is_started_again():
+  place = FakePlace(collector=[143])
+  watch, _, said = run(place, [role('collector')])
+  assert place.events.count('start collector') == 2
+  assert (watch.watched[0].failures, watch.watched[0].done) == (0, False)
+  assert said == ['collector was killed by signal 15; it is started again']
+
+
+def test_crashes_are_failures_of_the_roles_own():
+  # TensorFlow and Reverb abort where they cannot go on.
+  place = FakePlace(collector=[-6, -11, -6, -6])
+  with pytest.raises(ValueError, match='collector failed 3 times'):
+    run(place, [role('collector')], turns=200)
+
+
 def test_kills_never_end_the_run():
   place = FakePlace(collector=[-9] * 8)
   watch, _, _ = run(place, [role('collector')], turns=200)

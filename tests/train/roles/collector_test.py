@@ -123,6 +123,48 @@ def test_what_the_replay_could_not_take_waits_on_disk(role, cast):
   collect(role, cast, until=lambda record: record['episodes'] >= stored)
 
 
+@pytest.mark.parametrize(
+  ('changes', 'roles', 'rounds'),
+  [
+    # Two rounds of 20 steps are more than 30 ahead.
+    ({}, {'max_lead_steps': 30}, 2),
+    # Two environments end at most ten episodes in a round, and at least four.
+    ({'practice_episodes': 4}, {}, 1),
+  ],
+)
+def test_practice_does_not_run_ahead_of_a_replay_that_takes_nothing(
+  role, cast, changes, roles, rounds
+):
+  cast = casts.make_context(
+    cast.folder.path,
+    agent=cast.agent,
+    roles=roles,
+    **{'practice_episodes': 1000, **changes},
+  )
+  cast.agent.train_step_counter.assign(4)
+  publisher(role, cast).publish()
+  role.pause()
+  made = collector.Collector(cast, casts.flags(role))
+  try:
+    made._listen()
+    practised = 0
+    while practised < 10 and made._may_practise():
+      made._practice.start_round()()
+      practised += 1
+    assert practised == rounds
+    # What has arrived counts once.
+    role.start()
+    made._delivery.start()
+    assert made._delivery.finish(20) == 0
+    made._counters = role.reader().read_now()
+    assert made._with_what_is_on_the_way() == {
+      'episodes': made._counters['episodes'],
+      'steps': made._counters['steps'],
+    }
+  finally:
+    made.close()
+
+
 def test_a_server_that_never_comes_is_an_error_that_names_it(cast):
   cast = casts.make_context(
     cast.folder.path, agent=cast.agent, roles={'wait_limit_s': 0.5}

@@ -81,6 +81,7 @@ class ReplayRole:
 
   def start(self):
     """Serves in the background."""
+    self._stop.clear()
     self._thread = threading.Thread(target=self._serve)
     self._thread.start()
 
@@ -88,6 +89,12 @@ class ReplayRole:
     while not self._stop.is_set():
       if not self.service.turn():
         time.sleep(0.005)
+
+  def pause(self):
+    """Takes nothing more in, until it is started again."""
+    self._stop.set()
+    if self._thread is not None:
+      self._thread.join()
 
   def connect(self, *, role='tester', limit_s=10.0, **kwargs):
     """Returns another process's connection."""
@@ -122,9 +129,7 @@ class ReplayRole:
 
   def close(self):
     """Ends the service, then the server, as a kill would."""
-    self._stop.set()
-    if self._thread is not None:
-      self._thread.join()
+    self.pause()
     self.replay.close()
 
 
