@@ -64,8 +64,15 @@ def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
   if flags.dry_run:
     names = ', '.join(role.name for role in plan)
     return f'dry run: {folder.path} would run {names}: all fits.'
-  with _place(flags, folder, plan) as place:
-    return _run(plan, folder, roles, place, stop)
+  shown = table.LiveTable(lambda: reports.read_all(folder.path))
+  with _place(flags, folder, plan, shown.say) as place:
+    finished = _run(plan, roles, place, shown, stop)
+    if not finished:
+      sys.exit(
+        f'awopt-launch: stopped, saved in {folder.path}; the same command '
+        'goes on.'
+      )
+    return place.last_line(plan[-1].name if plan[-1].decides else 'learner')
 
 
 def _replay_address(flags) -> str:
@@ -75,7 +82,7 @@ def _replay_address(flags) -> str:
 
 
 @contextlib.contextmanager
-def _place(flags, folder, plan) -> Iterator[local.Place]:
+def _place(flags, folder, plan, say) -> Iterator[local.Place]:
   """Yields where the roles run: this machine, or a cluster of Ray's."""
   if not flags.ray_address:
     yield local.LocalPlace(os.path.join(folder.path, 'logs'))
@@ -83,13 +90,7 @@ def _place(flags, folder, plan) -> Iterator[local.Place]:
   config = roles_config.RayConfig()
   cpus = sum(config.cpus(role.kind) for role in plan)
   with ray_cluster.connected(flags.ray_address, cpus=cpus) as ray:
-    yield ray_place.RayPlace(
-      ray,
-      folder.path,
-      config,
-      port=flags.port,
-      say=lambda line: print(line, flush=True),
-    )
+    yield ray_place.RayPlace(ray, folder.path, config, port=flags.port, say=say)
 
 
 def _check(flags) -> roles_config.RolesConfig:
@@ -133,8 +134,7 @@ def _common(flags, root_dir: str) -> list[str]:
   return arguments
 
 
-def _run(plan, folder, roles, place: local.Place, stop) -> str:
-  shown = table.LiveTable(lambda: reports.read_all(folder.path))
+def _run(plan, roles, place: local.Place, shown: table.LiveTable, stop) -> bool:
   followers = [table.Follower(place.log(name)) for name in _FOLLOWED]
   watch = supervisor.Supervisor(
     plan, place, restart_limit=roles.restart_limit, say=shown.say
@@ -149,9 +149,4 @@ def _run(plan, folder, roles, place: local.Place, stop) -> str:
 
   finished = watch.run(stop, tell)
   tell()
-  if not finished:
-    sys.exit(
-      f'awopt-launch: stopped, saved in {folder.path}; the same command goes '
-      'on.'
-    )
-  return place.last_line(plan[-1].name if plan[-1].decides else 'learner')
+  return finished
