@@ -54,10 +54,9 @@ def _parse():
 
 
 def main() -> None:
-  """Runs the command line.
+  """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage).
 
-  Exits with 0, 1 (failure), 2 (bad usage), or 143 where it was stopped and may
-  have more to do.
+  Also with 143, where it was stopped and may have more to do.
   """
   flags = _parse()
   quiet.drop_reverb_notices()
