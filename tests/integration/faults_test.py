@@ -4,6 +4,7 @@ import argparse
 import functools
 import tempfile
 
+import gin
 import pytest
 
 from awopt_agent.train.roles import context
@@ -29,6 +30,7 @@ def specs():
       seed=0,
     )
     agent = context.build(flags).agent
+  gin.clear_config()
   return agent.training_data_spec, agent.train_sequence_length
 
 

@@ -1,9 +1,16 @@
 import argparse
 
+import gin
 import pytest
 
 from awopt_agent.train.launching import launcher
 from tests.train import fakes
+
+
+@pytest.fixture(autouse=True)
+def _own_gin():
+  yield
+  gin.clear_config()
 
 
 @pytest.fixture(name='flags')

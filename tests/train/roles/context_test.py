@@ -1,10 +1,17 @@
 import argparse
 
+import gin
 import numpy as np
 import pytest
 
 from awopt_agent.train.roles import context
 from tests.train import fakes
+
+
+@pytest.fixture(autouse=True)
+def _own_gin():
+  yield
+  gin.clear_config()
 
 
 @pytest.fixture(name='flags')

@@ -323,7 +323,7 @@ def test_the_next_process_has_everything_bit_for_bit(role, cast):
   assert role.service.counters.demonstrations == 3  # None was sent again.
   with open(cast.folder.metrics, encoding='utf-8') as file:
     (record,) = map(json.loads, file)
-  assert (record['phase'], record['learner_step']) == ('resume', 24)
+  assert (record['phase'], record['learner_step']) == ('resume', first.step)
 
 
 def test_a_finished_run_goes_on_with_more_episodes(role, cast):
