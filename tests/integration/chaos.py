@@ -137,6 +137,7 @@ class Chaos:
       found = reports.read_all(str(self.root))
     except (OSError, json.JSONDecodeError):
       return {}
+    now = time.time()
     for role, report in found.items():
       if role.startswith('collector'):
         source = str(int(role.split('-')[1]) + 1)
@@ -145,6 +146,7 @@ class Chaos:
           (self.durable, 'durable'),
         ):
           kept[source] = max(kept.get(source, 0), report[name])
+    self.history.append((now, dict(self.stored)))
     return found
 
   def wait_for(self, condition, limit_s, what):
@@ -294,6 +296,7 @@ def check(chaos, step_spec, steps_per_item):
   found = survey(chaos.root, step_spec, steps_per_item)
   assert not found.torn, found.torn
   assert not found.doubled, found.doubled
+  # The replay role promises nothing while it saves, and writes this at the end.
   saved = os.path.getmtime(_replay_folder(chaos.root) + '/counters.json')
   before = [stored for at, stored in chaos.history if at < saved]
   for source, count in before[-1].items():
