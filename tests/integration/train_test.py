@@ -294,6 +294,7 @@ def _broken(tmp_path_factory):
   return run
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize('end', ['terminate', 'interrupt'])
 def test_a_request_to_stop_saves_and_says_how_to_go_on(broken, end):
   code, out, err, seconds, latest, left = broken.ends[end]
@@ -306,6 +307,7 @@ def test_a_request_to_stop_saves_and_says_how_to_go_on(broken, end):
   assert seconds < 60
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
   'end, before', [('interrupt', 'terminate'), ('kill', 'interrupt')]
 )
@@ -319,6 +321,7 @@ def test_the_next_start_goes_on_where_the_last_one_saved(broken, end, before):
   assert 'pre-training' not in out
 
 
+@pytest.mark.programs
 def test_a_kill_leaves_no_process_and_a_whole_checkpoint(broken):
   code, _, _, _, latest, left = broken.ends['kill']
   assert code == -signal.SIGKILL
@@ -326,6 +329,7 @@ def test_a_kill_leaves_no_process_and_a_whole_checkpoint(broken):
   assert os.path.exists(os.path.join(latest, 'manifest.json'))
 
 
+@pytest.mark.programs
 def test_after_a_kill_the_run_ends_as_an_unbroken_one(broken):
   latest, state = broken.latest()
   episodes = state['practised_episodes']
@@ -350,6 +354,7 @@ def test_after_a_kill_the_run_ends_as_an_unbroken_one(broken):
   predictor.Predictor(str(broken.root / 'policies'))
 
 
+@pytest.mark.programs
 def test_an_environment_that_dies_ends_the_run_with_one_line(broken):
   process = broken.train(*_ENDLESS)
   _, state = broken.latest()

@@ -147,6 +147,7 @@ def _end(pid):
   return not psutil.pid_exists(pid)
 
 
+@pytest.mark.programs
 def test_a_role_is_started_killed_started_again_and_stopped(
   environment, tmp_path, capfd
 ):
