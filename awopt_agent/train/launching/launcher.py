@@ -69,8 +69,8 @@ def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
     finished = _run(plan, roles, place, shown, stop)
     if not finished:
       sys.exit(
-        f'awopt-launch: stopped, saved in {folder.path}; the same command '
-        'goes on.'
+        f'awopt-launch: stopped; {place.last_line("learner")}; the same '
+        f'command goes on in {folder.path}.'
       )
     return place.last_line(plan[-1].name if plan[-1].decides else 'learner')
 

@@ -49,7 +49,7 @@ def make_plan(
   reach = (*common, '--replay_address', replay_address)
   targets = 'updaters' if bellman_updaters else 'own'
   plan = [
-    Role('replay', 'replay', ('replay', *common, '--port', port), stop_order=2),
+    Role('replay', 'replay', ('replay', *common, '--port', port), stop_order=3),
     Role(
       'learner',
       'learner',
@@ -59,12 +59,18 @@ def make_plan(
       stop_limit_s=300.0,
     ),
   ]
-  for kind, count in (
-    ('collector', collectors),
-    ('bellman_updater', bellman_updaters),
+  # A learner whose updaters are gone waits for a batch before it can save.
+  for kind, count, stop_order in (
+    ('collector', collectors, 0),
+    ('bellman_updater', bellman_updaters, 2),
   ):
     plan += [
-      Role(f'{kind}-{i}', kind, (kind, *reach, '--index', str(i)))
+      Role(
+        f'{kind}-{i}',
+        kind,
+        (kind, *reach, '--index', str(i)),
+        stop_order=stop_order,
+      )
       for i in range(count)
     ]
   if evaluator:

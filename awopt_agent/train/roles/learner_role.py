@@ -30,6 +30,9 @@ __all__ = ['LearnerRole', 'run']
 _AT_ONCE = 100
 _SHORTEST = 20
 _IDLE_S = 0.05
+_RETRY_S = 5.0
+# A stop is heard after so many seconds.
+_CHUNK_S = 2.0
 _SAVE_LIMIT_S = 600.0
 _DEMONSTRATIONS = 0
 
@@ -123,7 +126,11 @@ class LearnerRole:
       context.folder.checkpoints, context.agent, config=context.checkpoints
     )
     self._replay = remote_replay.RemoteReplay(
-      self._board, context.folder.path, limit_s=_SAVE_LIMIT_S
+      self._board,
+      context.folder.path,
+      limit_s=_SAVE_LIMIT_S,
+      # The one whose counters go into the same checkpoint, and no later one.
+      incarnation=lambda: self._counters['incarnation'],
     )
     self._log = metrics.MetricsLog(context.folder.metrics)
     self._report = reports.Report(context.folder.path, _name(strategy))
@@ -145,7 +152,10 @@ class LearnerRole:
       table=targets.LABELLED if targets_given else tables.SUCCESS,
       limit_s=context.roles.wait_limit_s,
       stop_requested=self._stops_alone,
+      progress=lambda: self.step,
+      when_still=self._publish_if_lost,
     )
+    self._at_once = 1 if strategy is None else _AT_ONCE
     self._begun = False
     self._heard_at = self._moved_at = time.monotonic()
 
@@ -302,20 +312,23 @@ class LearnerRole:
     except OSError as error:
       print(f'learner: {error}', flush=True)
 
-  def _save_the_end(self) -> None:
-    """Saves the last checkpoint; a replay that starts again is waited for."""
-    end = time.monotonic() + self._roles.wait_limit_s
-    while True:
-      try:
-        self._save(finished=True)
-        self._publish(finished=True)
-        return
-      except OSError as error:
-        if time.monotonic() > end:
-          raise
-        print(f'learner: {error} It tries again.', flush=True)
-        self._connection.check()
-        time.sleep(10.0)
+  def _save_the_end(self) -> bool:
+    """Saves the last checkpoint, and tells whether it could.
+
+    A replay that started again may lack what it had: then there is more to do.
+    """
+    saved = False
+    try:
+      self._save(finished=True)
+      self._publish(finished=True)
+      saved = True
+    except OSError as error:
+      if time.monotonic() - self._moved_at > self._roles.wait_limit_s:
+        raise
+      print(f'learner: {error} It tries again.', flush=True)
+      self._connection.check()
+      time.sleep(_RETRY_S)
+    return not self._any(not saved)
 
   def _save(self, *, finished: bool) -> None:
     if not self._is_chief:
@@ -333,6 +346,8 @@ class LearnerRole:
     if not self._begun:
       return 'learner: stopped before it began'
     self._connection.check = lambda: None  # It has been heard.
+    if self._is_chief:
+      self._counters = self._board.read_now(limit_s=30.0)
     self.save()
     return f'learner: stopped at step {self.step}, saved'
 
@@ -342,10 +357,10 @@ class LearnerRole:
       if self._any(self._stop_requested()):
         raise stopping.Stopped
       self._listen()
-      if self._any(self._flow.is_learnt(self._counters, self.step)):
+      if not self._any(self._flow.is_learnt(self._counters, self.step)):
+        self._turn()
+      elif self._save_the_end():
         break
-      self._turn()
-    self._save_the_end()
     return (
       f'learner: finished at step {self.step}, '
       f'{self._counters["episodes"]} episodes of practice'
@@ -359,14 +374,18 @@ class LearnerRole:
     """Returns how many steps to take now, the same in all workers."""
     before = self._train.pretrain_steps - self.step
     if before > 0:
-      return min(before, _AT_ONCE)
+      return min(before, self._to_the_next(self._at_once))
     left = self._flow.learner_steps_allowed(self._counters) - self.step
-    shortest = min(_SHORTEST, self._flow.learner_lead)
+    shortest = min(_SHORTEST, self._flow.learner_lead, self._at_once)
     enough = left >= shortest or self._flow.is_practised(self._counters)
     if self._strategy is not None:
       # Each has read other counters: all take as many, or none.
       return 0 if self._any(not enough) else shortest
-    return min(left, _AT_ONCE) if enough else 0
+    return min(left, self._to_the_next(self._at_once)) if enough else 0
+
+  def _to_the_next(self, multiple: int) -> int:
+    """Returns how many steps end at a multiple, as checkpoints do."""
+    return multiple - self.step % multiple
 
   def _turn(self) -> None:
     """Takes some steps, if they are due."""
@@ -374,8 +393,12 @@ class LearnerRole:
     if not steps:
       self._wait_for_practice()
       return
+    began = time.monotonic()
     loss = self._watch.run(lambda: self._learner.run(steps), what='for a batch')
     self._moved_at = time.monotonic()
+    if self._strategy is None:  # All workers take as many.
+      each_s = (self._moved_at - began) / steps
+      self._at_once = min(max(round(_CHUNK_S / each_s), 1), _AT_ONCE)
     self._save_trigger(self.step)
     self._publish_when_due()
     self._tell(loss)
@@ -412,6 +435,17 @@ class LearnerRole:
         self._publish()
       except TimeoutError as error:
         self._note_silence(error)
+
+  def _publish_if_lost(self) -> None:
+    """Gives a new replay server the weights for which updaters may wait."""
+    if not self._is_chief:
+      return
+    try:
+      for publisher in self._publishers:
+        if publisher.is_lost():
+          publisher.publish()
+    except TimeoutError:
+      pass  # It is not up yet; the watch ends what lasts too long.
 
   def _publish(self, *, finished: bool = False) -> None:
     if not self._is_chief:

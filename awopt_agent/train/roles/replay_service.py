@@ -189,6 +189,9 @@ class ReplayService:
     if request is None or not isinstance(folder, str):
       self._say(f'replay: refused a request: {request}')
       return
+    if request.get('incarnation') != self._incarnation:
+      self._say(f'replay: refused a request to one before it: {request}')
+      return
     error = ''
     try:
       self._save(folder)

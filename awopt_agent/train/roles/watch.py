@@ -15,6 +15,7 @@ T = TypeVar('T')
 
 _LOOK_EVERY_S = 0.05
 _LAST_CHANCE_S = 20.0
+_STILL_S = 5.0
 
 
 class Watch:
@@ -31,6 +32,8 @@ class Watch:
     table: str,
     limit_s: float,
     stop_requested: Callable[[], bool],
+    progress: Callable[[], int] = lambda: 0,
+    when_still: Callable[[], None] = lambda: None,
   ):
     """Begins.
 
@@ -39,11 +42,15 @@ class Watch:
       table: That the steps read.
       limit_s: Seconds without a server, or without an item, that are borne.
       stop_requested: Asked all the time.
+      progress: A number that changes with each step, however slow they are.
+      when_still: Called every few seconds while it does not.
     """
     self._connection = connection
     self._table = table
     self._limit_s = limit_s
     self._stop_requested = stop_requested
+    self._progress = progress
+    self._when_still = when_still
 
   def run(self, function: Callable[[], T], *, what: str) -> T:
     """Calls a function.
@@ -56,9 +63,9 @@ class Watch:
       What the function returns.
 
     Raises:
-      TimeoutError: If it hung for too long, or still did when a stop was asked
-        for; its thread is left behind.
-      Stopped: If a stop was asked for; the function had come to its end.
+      TimeoutError: If it hung for too long; its thread is left behind.
+      Stopped: If a stop was asked for, and the function had come to its end or
+        made no step for long.
     """
     outcome: futures.Future[T] = futures.Future()
 
@@ -69,18 +76,36 @@ class Watch:
         outcome.set_exception(error)
 
     threading.Thread(target=call, name=what, daemon=True).start()
-    began = time.monotonic()
+    still = _Still(self._progress)
+    told_at = asked_at = 0.0
     while not outcome.done():
       futures.wait([outcome], _LOOK_EVERY_S)
+      for_s = still.seconds()
       if self._stop_requested():
-        self._end(outcome, what)
-      if time.monotonic() - began > self._limit_s:
+        asked_at = asked_at or time.monotonic()
+        # Who waits for data holds nothing back that could be saved.
+        if min(for_s, time.monotonic() - asked_at) > _LAST_CHANCE_S:
+          raise stopping.Stopped
+      elif for_s > self._limit_s:
         raise self._connection.timeout(what, self._table, self._limit_s)
+      elif for_s > _STILL_S and time.monotonic() - told_at > _STILL_S:
+        self._when_still()
+        told_at = time.monotonic()
+    if self._stop_requested():
+      outcome.result()
+      raise stopping.Stopped
     return outcome.result()
 
-  def _end(self, outcome: futures.Future, what: str) -> None:
-    futures.wait([outcome], _LAST_CHANCE_S)
-    if not outcome.done():
-      raise self._connection.timeout(what, self._table, _LAST_CHANCE_S)
-    outcome.result()
-    raise stopping.Stopped
+
+class _Still:
+  """For how long a number has not changed."""
+
+  def __init__(self, read: Callable[[], int]):
+    self._read = read
+    self._last, self._since = read(), time.monotonic()
+
+  def seconds(self) -> float:
+    now = self._read()
+    if now != self._last:
+      self._last, self._since = now, time.monotonic()
+    return time.monotonic() - self._since

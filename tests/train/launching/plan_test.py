@@ -20,8 +20,9 @@ def by_name(roles):
 def test_the_replay_starts_first_and_stops_last():
   roles = make()
   assert roles[0].kind == 'replay'
-  assert [r.kind for r in sorted(roles, key=lambda r: r.stop_order)][-2:] == [
+  assert [r.kind for r in sorted(roles, key=lambda r: r.stop_order)][-3:] == [
     'learner',
+    'bellman_updater',  # The learner waits for its batches while it stops.
     'replay',
   ]
 

@@ -115,7 +115,7 @@ def test_episodes_stay_on_disk_until_two_checkpoints_have_them(
     role.turns()
     part = f'checkpoints/{step:010d}.part'
     (tmp_path / part).mkdir(parents=True)
-    role.reader().ask({'save': f'{part}/replay'}, limit_s=5)
+    role.ask_to_save(f'{part}/replay')
     role.turns()
     collector.deliver()
     assert collector.spool.oldest == 0

@@ -106,6 +106,13 @@ class ReplayRole:
     """Returns a reader of the board that never looks at an old record."""
     return board.BoardReader(self.connect(), every_s=0)
 
+  def ask_to_save(self, folder):
+    """Asks as a learner does that has seen its counters; returns the id."""
+    incarnation = self.reader().read_now()['incarnation']
+    return self.reader().ask(
+      {'save': folder, 'incarnation': incarnation}, limit_s=5
+    )
+
   def send(self, episode, *, oldest=0):
     """Sends an episode."""
     inbox.send(

@@ -202,8 +202,8 @@ def test_learns_to_the_end_of_practice_and_says_so(role, cast):
   _practise(role, 6)
   line = learner.learn()
   # 4 of pre-training, and half a step for each of 12 of practice; before the
-  # counters told of those it may have led by 20.
-  assert learner.step in (10, 24)
+  # counters told of those it may have led by up to 20.
+  assert 10 <= learner.step <= 24
   assert line == (
     f'learner: finished at step {learner.step}, 6 episodes of practice'
   )

@@ -16,8 +16,12 @@ def _role(tmp_path):
   role.close()
 
 
-def _remote(role, root, limit_s=20.0):
-  return remote_replay.RemoteReplay(role.reader(), str(root), limit_s=limit_s)
+def _remote(role, root, limit_s=20.0, reader=None):
+  reader = reader or role.reader()
+  incarnation = reader.read_now()['incarnation']
+  return remote_replay.RemoteReplay(
+    reader, str(root), limit_s=limit_s, incarnation=lambda: incarnation
+  )
 
 
 def test_the_replay_role_saves_where_the_learner_says(role, tmp_path):
@@ -55,10 +59,35 @@ def test_a_replay_role_that_does_not_save_is_an_error(role, tmp_path):
 
 def test_a_stop_ends_the_wait_for_a_save(role, tmp_path):
   reader = role.reader()
+  remote = _remote(role, tmp_path, limit_s=60, reader=reader)
   asked = threading.Event()
   reader._connection.check = stopping.raiser(asked.is_set)
   threading.Timer(0.2, asked.set).start()
   with pytest.raises(stopping.Stopped):
-    remote_replay.RemoteReplay(reader, str(tmp_path), limit_s=60).save(
-      str(tmp_path / 'replay')
-    )
+    remote.save(str(tmp_path / 'replay'))
+
+
+def test_a_replay_role_that_starts_again_saves_nothing_for_before(tmp_path):
+  role = fakes.ReplayRole(tmp_path)
+  remote = _remote(role, tmp_path, limit_s=60)
+  asked = threading.Timer(0.5, role.close)
+  failed = []
+
+  def save():
+    try:
+      remote.save(str(tmp_path / 'replay'))
+    except OSError as error:
+      failed.append(error)
+
+  thread = threading.Thread(target=save)
+  thread.start()
+  asked.start()
+  asked.join()
+  again = fakes.ReplayRole(tmp_path, port=role.replay.port)
+  try:
+    again.start()
+    thread.join(30)  # Not for the whole limit.
+    assert 'started again' in str(failed[0])
+    assert not os.path.exists(tmp_path / 'replay')
+  finally:
+    again.close()

@@ -65,8 +65,12 @@ def test_serves_and_goes_on_from_the_newest_checkpoint(
     )
     casts.demonstrations(role, cast, count=2)
     store = checkpoints.CheckpointStore(cast.folder.checkpoints, cast.agent)
+    incarnation = served.reader.read_now()['incarnation']
     remote = remote_replay.RemoteReplay(
-      served.reader, cast.folder.path, limit_s=20
+      served.reader,
+      cast.folder.path,
+      limit_s=20,
+      incarnation=lambda: incarnation,
     )
     store.save(5, remote, {'practised': 0})
   finally:

@@ -188,7 +188,7 @@ def test_a_request_that_is_none_is_refused(role, text):
 
 def _ask(role, folder):
   """Asks for a save, and returns the answer."""
-  identity = role.reader().ask({'save': folder}, limit_s=5)
+  identity = role.ask_to_save(folder)
   role.turns()
   answer = role.reader().read()['saved']
   assert answer['id'] == identity
@@ -254,13 +254,21 @@ def test_a_save_that_fails_is_answered_and_the_service_goes_on(role, tmp_path):
   assert _ask(role, 'saved') == ''
 
 
+def test_a_request_to_a_replay_before_this_one_saves_nothing(role, tmp_path):
+  # Its learner saw other counters: this one may have fallen back.
+  role.reader().ask({'save': 'replay', 'incarnation': 'gone'}, limit_s=5)
+  role.turns()
+  assert not (tmp_path / 'replay').exists()
+  assert role.reader().read_now()['saved'] == {}
+  assert role.said[0].startswith('replay: refused a request to one before it')
+
+
 def test_a_save_that_was_given_up_and_is_asked_for_again_is_done(
   role, tmp_path
 ):
   # A learner that is stopped in a save starts the same one anew.
   (tmp_path / 'part').mkdir()
-  reader = role.reader()
-  reader.ask({'save': 'part/replay'}, limit_s=5)
+  role.ask_to_save('part/replay')
   role.turns()
   _send(role, 1, [0])
   role.turns()
