@@ -2,11 +2,12 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import reverb
 
@@ -51,7 +52,7 @@ class Replay:
       config: Sizes of the tables.
       steps_per_item: n + 1.
       scratch: Folder for Reverb's checkpointer, on the disk of the
-        checkpoints; emptied.
+        checkpoints; emptied, and of this server alone until it is closed.
       restore_from: Folder that `save` wrote; None for empty tables. The items
         come from there, all else from the configuration.
       port: Where to listen; None takes a free one.
@@ -60,26 +61,35 @@ class Replay:
     Raises:
       ValueError: If `restore_from` holds no complete checkpoint of such
         tables, or the port is no port.
-      OSError: If the port is taken.
+      OSError: If the port is taken, or another replay has the scratch folder.
     """
     self.steps_per_item = steps_per_item
     if port is not None:
       check_port(port)
     self._scratch = scratch
     self._saving = threading.Lock()
-    _empty(scratch)
     every_table = [
       *tables.make_tables(step_spec, config, steps_per_item=steps_per_item),
       *more_tables,
     ]
-    if restore_from is None:
-      self._server = reverb.Server(
-        every_table, port, reverb.checkpointers.DefaultCheckpointer(scratch)
-      )
-    else:
-      self._server = self._restore(restore_from, every_table, port)
+    with contextlib.ExitStack() as stack:
+      stack.enter_context(_alone(scratch))
+      _empty(scratch)
+      self._server = self._start(restore_from, every_table, port)
+      self._kept = stack.pop_all()
     self.port = self._server.port
     self.client = self._server.localhost_client()
+
+  def _start(
+    self,
+    restore_from: str | None,
+    every_table: list[reverb.Table],
+    port: int | None,
+  ) -> reverb.Server:
+    if restore_from is not None:
+      return self._restore(restore_from, every_table, port)
+    checkpointer = reverb.checkpointers.DefaultCheckpointer(self._scratch)
+    return reverb.Server(every_table, port, checkpointer)
 
   def _restore(
     self, source: str, every_table: list[reverb.Table], port: int | None
@@ -137,6 +147,7 @@ class Replay:
   def close(self) -> None:
     """Stops the server; its items are gone."""
     self._server.stop()
+    self._kept.close()
 
 
 def check_port(port: int) -> None:
@@ -168,8 +179,29 @@ def check_port(port: int) -> None:
     raise OSError(f'port {port} {reason} port.') from error
 
 
-def _empty(folder: str) -> None:
+@contextlib.contextmanager
+def _alone(folder: str) -> Iterator[None]:
+  """Makes a folder, and keeps other replays out of it; a kill lets them in."""
   os.makedirs(folder, exist_ok=True)
+  locked = os.open(folder, os.O_RDONLY)
+  try:
+    _lock(locked, folder)
+    yield
+  finally:
+    os.close(locked)
+
+
+def _lock(descriptor: int, folder: str) -> None:
+  try:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError as error:
+    raise OSError(
+      f'another replay is at work in {folder}; end it, or choose another '
+      '--root_dir.'
+    ) from error
+
+
+def _empty(folder: str) -> None:
   for entry in os.scandir(folder):
     if entry.is_dir(follow_symlinks=False):
       shutil.rmtree(entry.path, ignore_errors=True)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import traceback
 
 from awopt_agent import quiet  # Before TensorFlow.
 from awopt_agent.train import command_line, stopping
@@ -28,9 +29,7 @@ def _parse():
         '--replay_address', required=True, help='host:port of the replay role'
       )
   for name in ('collector', 'bellman_updater'):
-    verbs[name].add_argument(
-      '--index', type=int, default=0, help='0, 1, ... among its like'
-    )
+    verbs[name].add_argument('--index', type=int, default=0, help='0, 1, ...')
   verbs['collector'].add_argument(
     '--spool_dir', help='for its episodes; default: in --root_dir'
   )
@@ -54,10 +53,7 @@ def _parse():
 
 
 def main() -> None:
-  """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage).
-
-  Also with 143, where it was stopped and may have more to do.
-  """
+  """Ends with 0, 1 (failure), 2 (bad usage) or 143 (stopped, maybe early)."""
   flags = _parse()
   quiet.drop_reverb_notices()
   code = 0
@@ -72,6 +68,9 @@ def main() -> None:
     if isinstance(error.code, str):
       print(error.code, file=sys.stderr, flush=True)
     code = error.code if isinstance(error.code, int) else 1
+  except Exception:
+    traceback.print_exc()
+    code = 1
   # A thread that waits in Reverb for a server that is gone never ends.
   os._exit(code)
 

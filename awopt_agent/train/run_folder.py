@@ -1,16 +1,19 @@
 """The folder of a run: what is where in it, and whose it is."""
 
+import errno
 import fcntl
 import json
 import os
 import shutil
+import tempfile
 
 from awopt_agent.train import config as config_lib
 
 __all__ = ['MAY_CHANGE', 'RunFolder']
 
 # What a later start in the same folder may change: how long the run goes on,
-# how often it looks up, and what it keeps. All else would make it another run.
+# how often it looks up, how long it waits, and what it keeps. All else would
+# make it another run.
 MAY_CHANGE = (
   'TrainConfig.practice_episodes',
   'TrainConfig.eval_every',
@@ -20,8 +23,14 @@ MAY_CHANGE = (
   'TrainConfig.summary_every',
   'CheckpointConfig.keep',
   'CheckpointConfig.max_disk_mb',
+  'RolesConfig.wait_limit_s',
+  'RolesConfig.max_spool_mb',
+  'RolesConfig.restart_limit',
+  'RolesConfig.publish_every_s',
+  'RolesConfig.pull_every_s',
 )
 _LEAST_FREE_BYTES = 200 * 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class RunFolder:
@@ -38,30 +47,41 @@ class RunFolder:
     self._config = os.path.join(self.path, 'config.gin')
     self._run = os.path.join(self.path, 'run.json')
 
-  def check_disk(self) -> None:
+  def check_disk(self, *, refuse_full: bool = True) -> None:
     """Makes the folder, and checks that it can be written.
 
+    Args:
+      refuse_full: Whether a disk that is nearly full is an error; else it is a
+        line.
+
     Raises:
-      OSError: If it cannot, or the disk is nearly full.
+      OSError: If it cannot be written, or the disk is nearly full.
     """
     try:
       os.makedirs(self.path, exist_ok=True)
-      probe = os.path.join(self.path, '.probe')
-      with open(probe, 'wb') as file:
+      # Without a name: other roles may probe at the same time.
+      with tempfile.TemporaryFile(dir=self.path, buffering=0) as file:
         file.write(b'0' * 4096)
-      os.remove(probe)
     except OSError as error:
-      raise OSError(
-        f'cannot write to {self.path} ({error.strerror}); choose another '
-        '--root_dir or make it writable.'
-      ) from error
+      if refuse_full or error.errno not in _FULL:
+        raise OSError(
+          f'cannot write to {self.path} ({error.strerror}); choose another '
+          '--root_dir or make it writable.'
+        ) from error
     free = shutil.disk_usage(self.path).free
     if free < _LEAST_FREE_BYTES:
-      raise OSError(
+      line = (
         f'{self.path} has {free // 2**20} MB left, a run needs '
-        f'{_LEAST_FREE_BYTES // 2**20} MB; free disk space or choose another '
-        '--root_dir.'
+        f'{_LEAST_FREE_BYTES // 2**20} MB; free disk space'
       )
+      if refuse_full:
+        raise OSError(f'{line} or choose another --root_dir.')
+      print(f'{line}.', flush=True)
+
+  @property
+  def has_run(self) -> bool:
+    """Whether a run was started here."""
+    return os.path.exists(self._config)
 
   def config(self) -> str:
     """Returns the stored configuration.
@@ -69,7 +89,7 @@ class RunFolder:
     Raises:
       FileNotFoundError: If no run was started here.
     """
-    if not os.path.exists(self._config):
+    if not self.has_run:
       raise FileNotFoundError(
         f'{self.path} holds no run (no config.gin); name the --root_dir of '
         'awopt-train.'
@@ -93,9 +113,20 @@ class RunFolder:
       fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
       raise OSError(
-        f'another awopt-train is at work in {self.path}; wait for its end, or '
-        'choose another --root_dir.'
+        f'another awopt-train or learner is at work in {self.path}; wait for '
+        'its end, or choose another --root_dir.'
       ) from error
+
+  def is_locked(self) -> bool:
+    """Tells whether a run, such as a learner's, is at work in the folder."""
+    looked = os.open(self.path, os.O_RDONLY)
+    try:
+      fcntl.flock(looked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+      return True
+    finally:
+      os.close(looked)
+    return False
 
   def claim(self, operative: str, seed: int) -> None:
     """Stores the configuration of the run that begins or goes on here.

@@ -29,7 +29,10 @@ _EXAMPLE = (
 
 
 def make(
-  name: str = 'none', *, check: Callable[[], None] = lambda: None
+  name: str = 'none',
+  *,
+  wait_limit_s: float = 600.0,
+  check: Callable[[], None] = lambda: None,
 ) -> tf.distribute.Strategy:
   """Makes a strategy.
 
@@ -37,7 +40,9 @@ def make(
     name: 'none'; 'mirrored' for a replica on each GPU of this process, or on
       each of its logical CPUs where there is no GPU; or 'multi_worker' for the
       workers in the environment variable TF_CONFIG, which all run the same
-      program. The latter waits until all of them are there.
+      program. The latter waits until all of them are there, and opens a port
+      of TensorFlow's on every network interface.
+    wait_limit_s: Seconds that it waits for the others.
     check: Called while it waits; what it raises ends the wait.
 
   Returns:
@@ -47,6 +52,7 @@ def make(
     ValueError: If there is no such strategy, or TF_CONFIG does not tell the
       workers.
     OSError: If another program has this worker's port.
+    TimeoutError: If a worker did not come.
   """
   if name == 'mirrored':
     gpus = tf.config.list_logical_devices('GPU')
@@ -55,7 +61,7 @@ def make(
   if name == 'multi_worker':
     text = os.environ.get('TF_CONFIG', '')
     _check_workers(text)
-    return _join_workers(text, check)
+    return _join_workers(text, wait_limit_s, check)
   if name != 'none':
     raise ValueError(
       f'strategy must be one of {", ".join(NAMES)}, got {name!r}.'
@@ -77,13 +83,22 @@ def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
   return resolver.task_id == 0
 
 
-def _join_workers(text: str, check) -> tf.distribute.Strategy:
+def _join_workers(
+  text: str, wait_limit_s: float, check: Callable[[], None]
+) -> tf.distribute.Strategy:
   """Returns the strategy over all workers, once they are there."""
   config = json.loads(text)
   task, cluster = config['task'], config['cluster']
   own = cluster[task['type']][task['index']]
   addresses = [a for kind in _KINDS for a in cluster.get(kind, ())]
-  rendezvous.meet(own, [a for a in addresses if a != own], check=check)
+  print(
+    "learner: TensorFlow's worker listens on every network interface, port "
+    f'{own.rpartition(":")[2]}, and asks no one for a password; keep strangers '
+    'out (docs/deploy/security.md)',
+    flush=True,
+  )
+  others = [address for address in addresses if address != own]
+  rendezvous.meet(own, others, limit_s=wait_limit_s, check=check)
   strategy = tf.distribute.MultiWorkerMirroredStrategy()
   _hear_signals_again()
   return strategy

@@ -100,7 +100,11 @@ def _roles(bindings):
 
 def _flags(bindings, root):
   return argparse.Namespace(
-    gin_file=[_GIN], gin_bindings=bindings, root_dir=root, seed=0
+    role='learner',
+    gin_file=[_GIN],
+    gin_bindings=bindings,
+    root_dir=root,
+    seed=0,
   )
 
 

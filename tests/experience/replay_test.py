@@ -23,8 +23,7 @@ def _start(tmp_path):
       fakes.step_spec(),
       tables.ReplayConfig(**sizes or {}),
       steps_per_item=2,
-      scratch=str(tmp_path / f'scratch{len(opened)}'),
-      **kwargs,
+      **{'scratch': str(tmp_path / f'scratch{len(opened)}'), **kwargs},
     )
     opened.append(replay)
     return replay
@@ -180,6 +179,24 @@ def _weights():
     rate_limiter=reverb.rate_limiters.MinSize(1),
     signature=tf.TensorSpec([], tf.float32),
   )
+
+
+def test_a_second_replay_leaves_the_first_ones_scratch_alone(start, tmp_path):
+  first = start()
+  half_saved = tmp_path / 'scratch0' / 'half_saved'
+  half_saved.write_bytes(b'of the first')
+  with pytest.raises(OSError, match='another replay is at .*scratch0; end it'):
+    start(scratch=str(tmp_path / 'scratch0'))
+  assert half_saved.exists()
+  first.close()  # Then the folder is free.
+  assert start(scratch=str(tmp_path / 'scratch0')).sizes()['success'] == 0
+  assert not half_saved.exists()
+
+
+def test_a_replay_that_cannot_start_leaves_the_folder_free(start, tmp_path):
+  with pytest.raises(ValueError):
+    start(restore_from=str(tmp_path / 'no_such'))
+  start()  # In the same folder.
 
 
 def test_further_tables_are_served_saved_and_restored(start, tmp_path):

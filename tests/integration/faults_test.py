@@ -24,6 +24,7 @@ def specs():
   """Returns the specs of a step of the chaos run, and n + 1."""
   with tempfile.TemporaryDirectory() as folder:
     flags = argparse.Namespace(
+      role='learner',
       gin_file=[],
       gin_bindings=[chaos_lib.GIN + _SHORT],
       root_dir=folder,

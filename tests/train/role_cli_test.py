@@ -28,7 +28,8 @@ class _Ended(Exception):  # noqa: N818
 @pytest.fixture(name='run')
 def _run(monkeypatch, capsys):
   """Runs awopt-role with a role of its own: code, stdout, stderr, flags."""
-  handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+  numbers = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+  handlers = {n: signal.getsignal(n) for n in numbers}
   monkeypatch.setattr(quiet, 'drop_reverb_notices', lambda: None)
   ended = []
 
@@ -119,6 +120,14 @@ def test_what_a_user_can_mend_is_one_line_and_code_1(run, error):
   code, out, err, _ = run('learner', *_REACH, does=_fail(error))
   assert (code, out) == (1, '')
   assert err == f'awopt-role: {str(error).splitlines()[0]}\n'
+
+
+def test_a_fault_of_our_own_ends_the_process_too(run):
+  # Else a thread that waits in Reverb keeps it for ever.
+  code, out, err, _ = run('learner', *_REACH, does=_fail(KeyError('no such')))
+  assert (code, out) == (1, '')
+  assert err.startswith('Traceback')
+  assert err.endswith("KeyError: 'no such'\n")
 
 
 def test_a_role_that_was_stopped_is_told_from_one_that_is_done(run):

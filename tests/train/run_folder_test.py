@@ -68,6 +68,38 @@ def test_a_full_disk_is_refused_before_any_work(folder, monkeypatch):
     folder.check_disk()
 
 
+def test_where_a_run_goes_on_a_full_disk_is_a_line(folder, monkeypatch, capsys):
+  monkeypatch.setattr(run_folder, '_LEAST_FREE_BYTES', 1 << 62)
+  folder.check_disk(refuse_full=False)
+  (line,) = capsys.readouterr().out.splitlines()
+  assert line.startswith(f'{folder.path} has ')
+  assert line.endswith('free disk space.')
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no /dev/full')
+def test_a_disk_without_a_byte_is_a_line_too(folder, monkeypatch, capsys):
+  monkeypatch.setattr(run_folder, '_LEAST_FREE_BYTES', 1 << 62)
+  monkeypatch.setattr(
+    run_folder.tempfile,
+    'TemporaryFile',
+    lambda **_: open('/dev/full', 'wb', buffering=0),
+  )
+  folder.check_disk(refuse_full=False)
+  assert len(capsys.readouterr().out.splitlines()) == 1
+  with pytest.raises(OSError, match='cannot write to .*No space left'):
+    folder.check_disk()
+
+
+def test_roles_that_probe_at_once_do_not_meet(folder, monkeypatch):
+  def remove(path):
+    # Another role's probe of the same name was removed first.
+    raise FileNotFoundError(path)
+
+  monkeypatch.setattr(os, 'remove', remove)
+  folder.check_disk()
+  assert os.listdir(folder.path) == []
+
+
 def test_the_configuration_and_the_seed_are_kept(folder):
   folder.claim(_CONFIG, 7)
   assert folder.config() == _CONFIG
@@ -99,6 +131,13 @@ def test_another_seed_is_refused(folder):
 def test_how_long_and_how_often_may_change(folder, name):
   folder.claim(f'{_CONFIG}{name} = 1\n', 7)
   folder.check_same(f'{_CONFIG}{name} = 2\n', 7)
+
+
+@pytest.mark.parametrize('name', ['max_lead_steps', 'max_target_age'])
+def test_what_is_learnt_may_not(folder, name):
+  folder.claim(f'{_CONFIG}RolesConfig.{name} = 1\n', 7)
+  with pytest.raises(ValueError, match=f'{name}: 1 -> 2'):
+    folder.check_same(f'{_CONFIG}RolesConfig.{name} = 2\n', 7)
 
 
 def test_a_folder_without_a_run_says_so(folder):
@@ -136,12 +175,15 @@ def test_two_runs_never_share_a_folder(folder):
   )
   try:
     assert other.stdout.readline() == b'locked\n'
-    with pytest.raises(OSError, match='another awopt-train is at work'):
+    with pytest.raises(OSError, match='another awopt-train or learner is at'):
       folder.lock()
+    assert folder.is_locked()
   finally:
     other.kill()
     other.communicate()
-  folder.lock()  # A killed run leaves no lock behind.
+  assert not folder.is_locked()  # A killed run leaves no lock behind.
+  folder.lock()
+  assert folder.is_locked()
   assert os.listdir(folder.path) == []
 
 

@@ -87,7 +87,9 @@ def test_one_worker_is_the_chief(monkeypatch, cluster, kind, index, chief):
   assert strategies.is_chief(strategy) == chief
 
 
-def test_who_waits_for_others_can_be_ended(monkeypatch):
+def test_who_waits_for_others_can_be_ended_and_says_who_may_reach_it(
+  monkeypatch, capsys
+):
   with socket.socket() as one:
     one.bind(('localhost', 0))
     own = f'localhost:{one.getsockname()[1]}'
@@ -99,3 +101,7 @@ def test_who_waits_for_others_can_be_ended(monkeypatch):
   monkeypatch.setenv('TF_CONFIG', config({'worker': [own, 'localhost:1']}))
   with pytest.raises(stopping.Stopped):
     strategies.make('multi_worker', check=check)
+  (line,) = capsys.readouterr().out.splitlines()
+  assert 'every network interface' in line
+  assert f'port {own.rpartition(":")[2]}' in line
+  assert 'security.md' in line

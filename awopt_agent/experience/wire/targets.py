@@ -162,7 +162,8 @@ class TargetMeter(tf.Module):
 
   Attributes:
     taken: Number of batches.
-    dropped: Number of batches that were too old.
+    dropped: Number of batches that were too old, or came from weights which
+      the learner has not: it died, and its last checkpoint was older.
     sum_age: Of those taken.
     max_age: Of those taken.
   """
@@ -181,13 +182,16 @@ class TargetMeter(tf.Module):
     def count(name):
       return tf.Variable(0, dtype=tf.int64, trainable=False, name=name)
 
-    self.taken, self.dropped = count('taken'), count('dropped')
-    self.sum_age, self.max_age = count('sum_age'), count('max_age')
+    # Data sets run there, and would not find them on a GPU.
+    with tf.device('cpu:0'):
+      self.taken, self.dropped = count('taken'), count('dropped')
+      self.sum_age, self.max_age = count('sum_age'), count('max_age')
 
   def accepts(self, made_at: tf.Tensor) -> tf.Tensor:
-    """Notes a batch, and tells whether it is young enough."""
-    age = self._step - made_at
-    young = age <= self._most
+    """Notes a batch, and tells whether it is of this run and young enough."""
+    with tf.device('cpu:0'):  # Wherever the agent has it.
+      age = tf.identity(self._step) - made_at
+    young = (age >= 0) & (age <= self._most)
     self.dropped.assign_add(tf.cast(~young, tf.int64))
     self.taken.assign_add(tf.cast(young, tf.int64))
     kept = tf.where(young, age, 0)

@@ -16,6 +16,9 @@ from awopt_agent.train.roles import config as roles_config
 
 __all__ = ['Context', 'build', 'make_demonstrations']
 
+# Those who write checkpoints.
+_BEGIN = ('replay', 'learner')
+
 
 class Context(NamedTuple):
   """A role's part of the run.
@@ -49,7 +52,7 @@ def build(
   """Builds from the flags of a role.
 
   Args:
-    flags: With gin_file, gin_bindings, root_dir and seed.
+    flags: With role, gin_file, gin_bindings, root_dir and seed.
     stream: Of chance; roles that act or draw batches have one each.
     strategy: In whose scope the agent is made; None for one replica.
 
@@ -58,7 +61,10 @@ def build(
   """
   config.load(flags.gin_file, flags.gin_bindings)
   folder = run_folder.RunFolder(flags.root_dir)
-  folder.check_disk()
+  # Whoever begins a run needs room for it; whoever comes back to one waits for
+  # room where it needs any.
+  begins = flags.role in _BEGIN and not folder.has_run
+  folder.check_disk(refuse_full=begins)
   train = loop.TrainConfig()
   time_step_spec, action_spec = _specs(train, flags.seed)
   specs: Any = (time_step_spec, action_spec)

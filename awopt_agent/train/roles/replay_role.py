@@ -1,16 +1,21 @@
 """The replay role: one Reverb server, through which all others are joined."""
 
 import time
+from collections.abc import Callable
 
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience.wire import board, inbox, targets, weights
-from awopt_agent.train import checkpoints, stopping, threads
+from awopt_agent.train import checkpoints, run_folder, stopping, threads
 from awopt_agent.train.roles import context as context_lib
 from awopt_agent.train.roles import replay_service, reports
 
 __all__ = ['run', 'wire_tables']
 
 _TURN_S = 0.05
+# After a stop, for a learner that was stopped too and saves through it.
+_STAY_S = 60.0
+_STAY_SAVING_S = 300.0
+_LOOK_EVERY_S = 0.2
 
 
 def wire_tables(context: context_lib.Context):
@@ -80,7 +85,10 @@ def run(flags) -> str:
       root_dir=context.folder.path,
       counters=counters,
     )
-    _serve(service, reports.Report(context.folder.path, 'replay'), stop)
+    report = reports.Report(context.folder.path, 'replay')
+    _serve(service, report, stop)
+    _see_off_learner(service, report, context.folder)
+    service.close()
     return f'replay: stopped with {counters.episodes} episodes of practice'
   finally:
     replay.close()
@@ -95,7 +103,11 @@ def _say_where(replay: replay_lib.Replay, latest: str | None, counters) -> None:
   )
 
 
-def _serve(service, report: reports.Report, stop) -> None:
+def _serve(
+  service: replay_service.ReplayService,
+  report: reports.Report,
+  stop: Callable[[], bool],
+) -> None:
   while not stop():
     service.turn()
     counters = service.counters
@@ -108,4 +120,25 @@ def _serve(service, report: reports.Report, stop) -> None:
     # To look into the tables takes as long as to take an episode in: rather
     # some at once. Senders wait for the queue, not for this.
     time.sleep(_TURN_S)
-  service.close()
+
+
+def _see_off_learner(
+  service: replay_service.ReplayService,
+  report: reports.Report,
+  folder: run_folder.RunFolder,
+) -> None:
+  """Serves until no learner is at work, or for a while.
+
+  When their launcher dies, all roles are told to stop at once.
+  """
+  began = time.monotonic()
+  while folder.is_locked():
+    limit_s = _STAY_SAVING_S if service.is_saving else _STAY_S
+    if time.monotonic() - began > limit_s:
+      print('replay: leaves, though the learner is at work', flush=True)
+      return
+    _serve(service, report, _is_over(time.monotonic() + _LOOK_EVERY_S))
+
+
+def _is_over(end: float) -> Callable[[], bool]:
+  return lambda: time.monotonic() > end

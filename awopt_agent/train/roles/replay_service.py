@@ -116,6 +116,11 @@ class ReplayService:
     """What was taken in."""
     return self._counters
 
+  @property
+  def is_saving(self) -> bool:
+    """Whether the learner still writes beside what was saved for it."""
+    return bool(self._pending)
+
   def turn(self) -> bool:
     """Does what there is to do.
 

@@ -75,12 +75,18 @@ class Report:
 
 
 def read_all(root_dir: str) -> dict[str, dict[str, Any]]:
-  """Returns the newest report of each role, by its name."""
+  """Returns the newest report of each role, by its name.
+
+  Without those that cannot be read now: the next look may find them.
+  """
   folder = os.path.join(root_dir, _FOLDER)
   found = {}
   for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
     role, kind = os.path.splitext(name)
-    if kind == '.json':
+    if kind != '.json':
+      continue
+    # A shared file system may know a file that is gone, or half of one.
+    with contextlib.suppress(OSError, ValueError):
       with open(os.path.join(folder, name), encoding='utf-8') as file:
         found[role] = json.load(file)
   return found

@@ -86,6 +86,24 @@ def test_targets_that_are_too_old_are_dropped_and_counted():
   assert numbers['targets_dropped'] == pytest.approx(1 / 3)
 
 
+def test_targets_of_weights_that_were_lost_are_dropped():
+  meter = _meter(step=10, max_age=4)  # It learnt to 15 before it died.
+  accepted = [
+    bool(meter.accepts(tf.constant(m, tf.int64))) for m in (15, 11, 10)
+  ]
+  assert accepted == [False, False, True]
+  assert meter.numbers()['targets_dropped'] == pytest.approx(2 / 3)
+  assert meter.numbers()['target_age'] == 0
+
+
+def test_data_sets_find_the_counters_where_they_run():
+  cpus = len(tf.config.list_logical_devices('CPU'))
+  with tf.device(f'cpu:{cpus - 1}'):  # As it is by default where a GPU is.
+    meter = _meter()
+  for variable in meter.variables:
+    assert variable.device.endswith('CPU:0')
+
+
 # The queue.
 
 

@@ -4,6 +4,7 @@ import gin
 import numpy as np
 import pytest
 
+from awopt_agent.train import run_folder
 from awopt_agent.train.roles import context
 from tests.train import fakes
 
@@ -17,6 +18,7 @@ def _own_gin():
 @pytest.fixture(name='flags')
 def _flags(tmp_path):
   return argparse.Namespace(
+    role='learner',
     gin_file=[],
     gin_bindings=[fakes.TINY_GIN],
     root_dir=str(tmp_path / 'run'),
@@ -54,3 +56,29 @@ def test_an_unknown_binding_is_named(flags):
   flags.gin_bindings += ['RolesConfig.no_such = 1']
   with pytest.raises(ValueError, match='no_such'):
     context.build(flags)
+
+
+@pytest.mark.parametrize('role', ['replay', 'learner'])
+def test_no_run_begins_on_a_full_disk(flags, monkeypatch, role):
+  monkeypatch.setattr(run_folder, '_LEAST_FREE_BYTES', 1 << 62)
+  flags.role = role
+  with pytest.raises(OSError, match='MB left'):
+    context.build(flags)
+
+
+@pytest.mark.parametrize(
+  ('role', 'has_run'),
+  [('learner', True), ('replay', True), ('collector', False)],
+)
+def test_a_role_that_fell_comes_back_on_a_full_disk(
+  flags, monkeypatch, capsys, role, has_run
+):
+  monkeypatch.setattr(run_folder, '_LEAST_FREE_BYTES', 1 << 62)
+  flags.role = role
+  if has_run:
+    run_folder.RunFolder(flags.root_dir).check_disk(refuse_full=False)
+    run_folder.RunFolder(flags.root_dir).claim('', 2)
+  capsys.readouterr()
+  context.build(flags)
+  (line,) = capsys.readouterr().out.splitlines()
+  assert 'MB left' in line

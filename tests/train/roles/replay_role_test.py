@@ -1,4 +1,6 @@
 import argparse
+import contextlib
+import os
 import threading
 
 import portpicker
@@ -6,7 +8,7 @@ import pytest
 
 from awopt_agent.experience import packing
 from awopt_agent.experience.wire import board, connection, inbox
-from awopt_agent.train import checkpoints
+from awopt_agent.train import checkpoints, run_folder
 from awopt_agent.train.roles import context, remote_replay, replay_role
 from tests.train import fakes as train_fakes
 from tests.train.roles import casts
@@ -45,6 +47,13 @@ class Served:
     )
     self.reader = board.BoardReader(self.connection, every_s=0)
     self.reader.read_now(limit_s=20)
+
+  def ask_to_stop(self):
+    self._stop.set()
+
+  def is_up_after(self, seconds):
+    self._thread.join(seconds)
+    return self._thread.is_alive()
 
   def stop(self):
     """Returns the role's last line."""
@@ -93,6 +102,58 @@ def test_serves_and_goes_on_from_the_newest_checkpoint(
   finally:
     served.stop()
   assert '2 demonstrations and 0 episodes' in capsys.readouterr().out
+
+
+@pytest.fixture(name='learner')
+def _learner(cast):
+  """Returns the run's folder as a learner at work has it, and how it ends."""
+  folder = run_folder.RunFolder(cast.folder.path)
+  folder.lock()
+  with contextlib.ExitStack() as stack:
+    stack.callback(os.close, folder._locked)
+    yield argparse.Namespace(end=stack.close)
+
+
+def test_a_learner_that_is_stopped_at_the_same_time_can_save(
+  cast, learner, monkeypatch
+):
+  served = Served(monkeypatch)
+  store = checkpoints.CheckpointStore(cast.folder.checkpoints, cast.agent)
+  remote = remote_replay.RemoteReplay(
+    served.reader, cast.folder.path, limit_s=20
+  )
+  try:
+    served.ask_to_stop()
+    assert served.is_up_after(0.5)
+    store.save(5, remote, {'practised': 0})
+    learner.end()
+  finally:
+    assert not served.is_up_after(20)
+  assert store.latest().endswith('0000000005')
+
+
+def test_a_learner_that_goes_on_is_left(cast, learner, monkeypatch, capsys):
+  monkeypatch.setattr(replay_role, '_STAY_S', 0.5)
+  served = Served(monkeypatch)
+  served.ask_to_stop()
+  assert not served.is_up_after(20)
+  assert 'leaves, though the learner is at work' in capsys.readouterr().out
+
+
+def test_a_learner_that_still_writes_is_waited_for_longer(
+  cast, learner, monkeypatch
+):
+  monkeypatch.setattr(replay_role, '_STAY_S', 0.0)
+  served = Served(monkeypatch)
+  part = os.path.join(cast.folder.checkpoints, '0000000005.part')
+  os.makedirs(part)
+  remote_replay.RemoteReplay(served.reader, cast.folder.path, limit_s=20).save(
+    os.path.join(part, 'replay')
+  )
+  served.ask_to_stop()
+  assert served.is_up_after(1.0)
+  learner.end()
+  assert not served.is_up_after(20)
 
 
 def _send(served, cast, episode):

@@ -37,5 +37,12 @@ def test_a_report_that_cannot_be_written_ends_nothing(tmp_path):
   assert report.update('steps', 1)
 
 
+def test_a_report_that_cannot_be_read_is_left_out_this_time(tmp_path):
+  reports.Report(str(tmp_path), 'learner').update('steps', 1)
+  (tmp_path / 'roles' / 'replay.json').write_text('{"unit": "epi')
+  (tmp_path / 'roles' / 'evaluator.json').mkdir()  # An OSError.
+  assert list(reports.read_all(str(tmp_path))) == ['learner']
+
+
 def test_a_run_without_roles_has_no_reports(tmp_path):
   assert reports.read_all(str(tmp_path)) == {}

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,79 @@ def test_a_second_collector_is_refused(open_spool, tmp_path):
   open_spool()
   with pytest.raises(OSError, match='another collector is at work in .*index'):
     spool_lib.Spool(str(tmp_path / 's'), max_bytes=1)
+
+
+def cut(tmp_path, number):
+  path = tmp_path / 's' / 'episodes' / f'{number:012d}.npz'
+  path.write_bytes(path.read_bytes()[:-30])
+  return path
+
+
+def test_a_damaged_episode_is_set_aside_and_named(open_spool, tmp_path):
+  spool = open_spool()
+  for number in range(3):
+    spool.add(columns(number), {})
+  path = cut(tmp_path, 1)
+  with pytest.raises(
+    spool_lib.DamagedError, match='episode 1 cannot'
+  ) as raised:
+    spool.read(1)
+  assert len(str(raised.value).splitlines()) == 1
+  assert not path.exists()
+  aside = path.with_name(path.name + '.damaged')
+  assert str(aside) in str(raised.value)
+  assert (spool.has(1), len(spool)) == (False, 2)
+  # The next process leaves it where it is, and gives its number to no other.
+  spool = open_spool()
+  assert aside.exists()
+  assert (spool.oldest, spool.following, len(spool)) == (0, 3, 2)
+
+
+def test_a_changed_byte_is_damage_too(open_spool, tmp_path):
+  spool = open_spool()
+  spool.add(columns(7), {})
+  path = tmp_path / 's' / 'episodes' / '000000000000.npz'
+  data = bytearray(path.read_bytes())
+  data[len(data) // 3] ^= 1
+  path.write_bytes(data)
+  with pytest.raises(spool_lib.DamagedError):
+    spool.read(0)
+
+
+def test_the_next_after_a_gap_begins_a_row(open_spool, tmp_path):
+  spool = open_spool()
+  for number in range(5):
+    spool.add(columns(number), {})
+  cut(tmp_path, 2)
+  with pytest.raises(spool_lib.DamagedError):
+    spool.read(2)
+  assert [spool.first_from(n) for n in range(6)] == [0, 1, 3, 3, 4, None]
+  assert [spool.row_begins(n) for n in (0, 1, 3, 4)] == [0, 0, 3, 3]
+  assert spool.oldest == 0
+
+
+def test_what_is_stored_is_on_the_disk_before_it_has_its_name(
+  open_spool, monkeypatch
+):
+  spool = open_spool()
+  calls = []
+  sync, replace = os.fsync, os.replace
+
+  def note_sync(descriptor):
+    calls.append(f'sync {os.readlink(f"/proc/self/fd/{descriptor}")}')
+    sync(descriptor)
+
+  def note_replace(source, target):
+    calls.append(f'name {target}')
+    replace(source, target)
+
+  monkeypatch.setattr(spool_lib.os, 'fsync', note_sync)
+  monkeypatch.setattr(spool_lib.os, 'replace', note_replace)
+  spool.add(columns(1), {})
+  assert [f'{c.split()[0]} {os.path.basename(c)}' for c in calls] == [
+    'sync 000000000000.npz.part',
+    'name 000000000000.npz',
+    'sync episodes',
+    'sync state.json.part',
+    'name state.json',
+  ]
