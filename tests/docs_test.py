@@ -155,6 +155,29 @@ def test_jobs_of_many_pods_number_them():
       assert not indexed, name
 
 
+def test_no_job_has_a_pod_twice_at_once():
+  jobs = [
+    one['spec']
+    for (kind, _), one in objects('roles.yaml').items()
+    if kind == 'Job'
+  ]
+  # Learner, collectors, updaters, evaluator.
+  assert [job['podReplacementPolicy'] for job in jobs] == ['Failed'] * 4
+
+
+def test_only_workers_reach_each_other():
+  policy = POLICIES['awopt-workers']
+  (rule,) = policy['ingress']
+  assert rule['from'] == [{'podSelector': policy['podSelector']}]
+  assert rule['ports'] == [{'protocol': 'TCP', 'port': 2222}]
+  chosen = [
+    n
+    for n, one in ROLE_PODS.items()
+    if selects(rule['from'][0]['podSelector'], one)
+  ]
+  assert chosen == ['awopt-learner']
+
+
 def test_only_pods_of_the_run_reach_the_replays_port():
   policy = POLICIES['awopt-replay']
   chosen = [

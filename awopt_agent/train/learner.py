@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 
 import tensorflow as tf
@@ -9,10 +10,13 @@ from tf_agents.train import interval_trigger
 from tf_agents.train import learner as learner_lib
 
 from awopt_agent import agent as agent_lib
-from awopt_agent import structs
+from awopt_agent import files, structs
 from awopt_agent.train import strategies
 
 __all__ = ['Learner']
+
+_LEAST_FREE_BYTES = 64 * 2**20
+_LOOK_EVERY_S = 5.0
 
 
 class Learner:
@@ -64,6 +68,8 @@ class Learner:
       learned=[*learned[0], *learned[1]],
     )
     self._agent = agent
+    self._root_dir = root_dir
+    self._looked_at = -float('inf')
     self._batches = self._learner.batches
     self._time_trigger = interval_trigger.IntervalTrigger(
       time_every, self._time_parts
@@ -89,11 +95,16 @@ class Learner:
       ConnectionError: If another worker is gone.
     """
     began, waited = time.monotonic(), self.waited_s
+    self._look_for_room()
+    end = self._step.numpy() + steps
     try:
       info = self._learner.run(steps, iterator=self._batches).extra
     except tf.errors.OpError as error:
       self._explain(error)
-      raise
+      if not self._is_of_summaries(error):
+        raise
+      left = max(1, int(end - self._step.numpy()))
+      info = self._learner.run(left, iterator=self._batches).extra
     elapsed = time.monotonic() - began
     self.summarize(
       learner_steps_per_s=steps / elapsed,
@@ -101,6 +112,40 @@ class Learner:
     )
     self._time_trigger(self._step.numpy())
     return agent_lib.AwOptInfo(*(float(value) for value in info))
+
+  def _look_for_room(self) -> None:
+    """Writes no summaries where the disk is full; TensorFlow fails on them."""
+    now = time.monotonic()
+    if now - self._looked_at < _LOOK_EVERY_S:
+      return
+    self._looked_at = now
+    free = shutil.disk_usage(self._root_dir).free
+    self._write_summaries(
+      free >= _LEAST_FREE_BYTES, f'{free // 2**20} MB are left'
+    )
+
+  def _write_summaries(self, flag: bool, reason: str) -> None:
+    if flag != bool(self._learner.has_room.numpy()):
+      self._learner.has_room.assign(flag)
+      said = 'again' if flag else 'none until there is room'
+      print(
+        f'learner: summaries for TensorBoard: {said} ({reason} in '
+        f'{self._root_dir})',
+        flush=True,
+      )
+
+  def _is_of_summaries(self, error: tf.errors.OpError) -> bool:
+    """Tells whether only a summary failed; there are none for a while then.
+
+    Other workers end with this one in any case.
+    """
+    if 'tfevents' not in error.message or strategies.is_one_of_many(
+      self._learner.strategy
+    ):
+      return False
+    self._write_summaries(False, _events_error(error))
+    self._looked_at = time.monotonic()
+    return True
 
   def _explain(self, error: tf.errors.OpError) -> None:
     """Raises what a user can act on, if the error is one of those."""
@@ -149,10 +194,21 @@ class Learner:
     self.summarize(**{f'{name}_ms': 1000 * s for name, s in seconds.items()})
 
   def summarize(self, **numbers: float) -> None:
-    """Writes numbers to TensorBoard, under `time/`."""
-    with self._learner.train_summary_writer.as_default(step=self._step):
-      for name, number in numbers.items():
-        tf.summary.scalar(f'time/{name}', number)
+    """Writes numbers to TensorBoard, under `time/`, if the disk has room."""
+    if not self._learner.has_room.numpy():
+      return
+    try:
+      with self._learner.train_summary_writer.as_default(step=self._step):
+        for name, number in numbers.items():
+          tf.summary.scalar(f'time/{name}', number)
+    except tf.errors.OpError as error:
+      self._write_summaries(False, _events_error(error))
+
+
+def _events_error(error: tf.errors.OpError) -> str:
+  """Returns the line, of many, that names the file of summaries and why."""
+  lines = [line for line in error.message.splitlines() if 'tfevents' in line]
+  return lines[0].strip() if lines else files.first_line(error)
 
 
 def _gives_targets(dataset: tf.data.Dataset) -> bool:
@@ -198,11 +254,13 @@ class _TimedLearner(learner_lib.Learner):
 
   Attributes:
     waited_s: float64 variable, seconds without a batch since the beginning.
+    has_room: bool variable, whether summaries are written.
   """
 
   def __init__(self, *args, learned: list[tf.Variable], **kwargs):
     # Before the base class, which traces.
     self.waited_s = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+    self.has_room = tf.Variable(True, trainable=False)
     self._learned = learned
     super().__init__(*args, **kwargs)
 
@@ -253,9 +311,15 @@ class _TimedLearner(learner_lib.Learner):
 
   def single_train_step(self, iterator):
     experience, extra = next(iterator)
-    self._note_policy_age(self.first_replica(experience.label))
     given = {'target': extra['target']} if isinstance(extra, dict) else {}
-    return self.strategy.run(self._agent.train, (experience,), given)
+    with tf.summary.record_if(self._is_time_for_summaries):
+      self._note_policy_age(self.first_replica(experience.label))
+      return self.strategy.run(self._agent.train, (experience,), given)
+
+  def _is_time_for_summaries(self):
+    if not self.summary_interval:
+      return tf.constant(False)
+    return self.has_room & (self.train_step % self.summary_interval == 0)
 
   def _note_policy_age(self, label) -> None:
     """Logs how many steps ago the policies learned that practised a batch."""

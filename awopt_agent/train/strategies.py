@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from awopt_agent.train import rendezvous
 
-__all__ = ['NAMES', 'is_chief', 'make']
+__all__ = ['NAMES', 'is_chief', 'is_one_of_many', 'make']
 
 NAMES = ('none', 'mirrored', 'multi_worker')
 
@@ -81,6 +81,15 @@ def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
   if 'chief' in resolver.cluster_spec().jobs:
     return resolver.task_type == 'chief'
   return resolver.task_id == 0
+
+
+def is_one_of_many(strategy: tf.distribute.Strategy | None) -> bool:
+  """Returns whether this process is one of several workers.
+
+  Args:
+    strategy: Of `make`, or None.
+  """
+  return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def _join_workers(

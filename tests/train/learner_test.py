@@ -1,6 +1,9 @@
+import contextlib
 import glob
 import os
+import resource
 import time
+import types
 from typing import NamedTuple
 
 import numpy as np
@@ -129,6 +132,53 @@ def test_data_that_are_there_are_not_waited_for(tmp_path):
   learning.run(1)
   learning.run(50)
   assert summaries(tmp_path)['time/data_wait_share'][-1][1] < 0.3
+
+
+def test_a_full_disk_ends_summaries_and_no_step(tmp_path, monkeypatch, capsys):
+  agent, learning = make(tmp_path)
+  learning.run(2)
+  for free in (1 << 20, 1 << 40):
+    usage = types.SimpleNamespace(free=free)
+    monkeypatch.setattr(
+      learner.shutil, 'disk_usage', lambda path, usage=usage: usage
+    )
+    learning._looked_at = -float('inf')
+    learning.run(2)
+    learning.summarize(ratio=1.0)
+  assert int(agent.train_step_counter) == 6
+  steps = [step for step, _ in summaries(tmp_path)['train/critic_loss']]
+  assert steps == [2, 6]  # Not 4.
+  steps = [step for step, _ in summaries(tmp_path)['time/ratio']]
+  assert steps == [6]
+  none, again = capsys.readouterr().out.splitlines()
+  assert 'none until there is room (1 MB are left in ' in none
+  assert 'again' in again
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+  """What a full disk is to TensorFlow: a write that fails half-way."""
+  before = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+  try:
+    yield
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up_within_a_step_ends_no_run(tmp_path, capsys):
+  agent, learning = make(tmp_path)
+  learning.run(1)
+  with files_of_at_most(4096):
+    info = learning.run(40)
+    learning.summarize(ratio=1.0)
+    learning.run(10)
+  # The step in which it failed may have been counted or not.
+  assert int(agent.train_step_counter) in (51, 52)
+  assert np.isfinite(info.critic_loss)
+  (line,) = capsys.readouterr().out.splitlines()
+  assert 'none until there is room' in line
+  assert 'File too large' in line
 
 
 def with_extra(extra):

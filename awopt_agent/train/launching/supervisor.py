@@ -36,6 +36,8 @@ class Watched:
     started_at: Of the monotonic clock, seconds.
     restarts: How often it was started again.
     failures: Quick ones in a row.
+    idle_failures: In a row, without any progress between them.
+    progress: When it last fell.
     due_at: When it may be started again.
     done: Whether it came to its end.
   """
@@ -45,6 +47,8 @@ class Watched:
   started_at: float = 0.0
   restarts: int = 0
   failures: int = 0
+  idle_failures: int = 0
+  progress: object = None
   due_at: float = 0.0
   done: bool = False
 
@@ -71,6 +75,7 @@ class Supervisor:
     place: local.Place,
     *,
     restart_limit: int,
+    progress: Callable[[str], object] = lambda name: None,
     say: Callable[[str], None] = print,
   ):
     """Starts nothing yet.
@@ -78,12 +83,16 @@ class Supervisor:
     Args:
       plan: The roles.
       place: Where they run.
-      restart_limit: Quick failures in a row that end the run.
+      restart_limit: Failures in a row that end the run, if they are quick or
+        without any progress between them.
+      progress: Given a role's name, returns what changes as it gets on, such as
+        its newest checkpoint; None where that cannot be told.
       say: Prints a line.
     """
     self.watched = [Watched(role) for role in plan]
     self._place = place
     self._restart_limit = restart_limit
+    self._progress = progress
     self._say = say
 
   def run(
@@ -148,15 +157,26 @@ class Supervisor:
     own = code > 0 or -code in _CRASHES
     quick = own and now - watched.started_at < _QUICK_S
     watched.failures = watched.failures + 1 if quick else 0
-    if code == _BAD_USAGE or watched.failures >= self._restart_limit:
+    if own:
+      self._note_progress(watched)
+    failures = max(watched.failures, watched.idle_failures)
+    if code == _BAD_USAGE or failures >= self._restart_limit:
       raise ValueError(
-        f'{name} failed {max(watched.failures, 1)} times, the last time by: '
-        f'{last}'
+        f'{name} failed {max(failures, 1)} times, the last time by: {last}'
       )
     watched.restarts += 1
     watched.due_at = now + min(float(watched.failures), _LONGEST_PAUSE_S)
     how = f'was killed by signal {-code}' if code < 0 else f'ended: {last}'
     self._say(f'{name} {how}; it is started again')
+
+  def _note_progress(self, watched: Watched) -> None:
+    """Counts the failures since a role last got on."""
+    progress = self._progress(watched.role.name)
+    if progress is None:
+      return
+    idle = progress == watched.progress
+    watched.idle_failures = watched.idle_failures + 1 if idle else 1
+    watched.progress = progress
 
   def stop(self) -> None:
     """Asks all to save and stop, in order; ends who does not."""

@@ -24,8 +24,9 @@ class RolesConfig:
       checkpoint of the replay yet; it stops to practise when they are more.
     max_labelled_batches: Batches with targets that wait for the learner.
     max_target_age: Learner steps after which a target is not learnt from.
-    restart_limit: Failures in a row, each within a minute of its start, after
-      which a role is not started again.
+    restart_limit: Failures in a row, each within a minute of its start or, of
+      the learner, without a new checkpoint since the last, after which a role
+      is not started again.
   """
 
   max_lead_steps: int = 2000

@@ -80,10 +80,10 @@ def role(name, **changes):
   )
 
 
-def run(place, roles, *, turns=50, limit=3):
+def run(place, roles, *, turns=50, limit=3, **kwargs):
   said = []
   watch = supervisor.Supervisor(
-    roles, place, restart_limit=limit, say=said.append
+    roles, place, restart_limit=limit, say=said.append, **kwargs
   )
   left = iter(range(turns))
   finished = watch.run(lambda: next(left, None) is None)
@@ -167,6 +167,41 @@ def test_bad_usage_ends_the_run_at_once():
   with pytest.raises(ValueError, match='learner failed 1 times'):
     run(place, [role('learner')])
   assert place.events.count('start learner') == 1
+
+
+@pytest.fixture(name='slow')
+def _slow(monkeypatch):
+  """No failure is quick."""
+  monkeypatch.setattr(supervisor, '_QUICK_S', 0.0)
+
+
+@pytest.mark.usefixtures('slow')
+def test_slow_failures_without_a_new_checkpoint_end_the_run_too():
+  place = FakePlace(learner=[1, 1, -6, 1])
+  with pytest.raises(ValueError, match='learner failed 3 times'):
+    run(place, [role('learner')], turns=200, progress=lambda name: '00500')
+  assert place.events.count('start learner') == 3
+
+
+@pytest.mark.usefixtures('slow')
+def test_slow_failures_of_a_role_that_gets_on_do_not():
+  # Two at each checkpoint, and it never comes to a third.
+  place = FakePlace(learner=[1] * 6)
+  saved = iter([100, 100, 200, 200, 300, 300])
+  watch, _, _ = run(
+    place, [role('learner')], turns=200, progress=lambda name: next(saved)
+  )
+  assert watch.watched[0].restarts == 6
+
+
+@pytest.mark.usefixtures('slow')
+def test_kills_and_roles_of_unknown_progress_count_for_nothing():
+  place = FakePlace(learner=[-9] * 5, collector=[1] * 5)
+  marks = {'learner': '00500', 'collector': None}
+  watch, _, _ = run(
+    place, [role('learner'), role('collector')], turns=200, progress=marks.get
+  )
+  assert [one.restarts for one in watch.watched] == [5, 5]
 
 
 def test_stops_collectors_then_the_learner_then_the_replay():
