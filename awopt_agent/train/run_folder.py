@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import tempfile
 
@@ -46,6 +47,7 @@ class RunFolder:
     self.metrics = os.path.join(self.path, 'metrics.jsonl')
     self._config = os.path.join(self.path, 'config.gin')
     self._run = os.path.join(self.path, 'run.json')
+    self._identity = os.path.join(self.path, 'run_id')
 
   def check_disk(self, *, refuse_full: bool = True) -> None:
     """Makes the folder, and checks that it can be written.
@@ -127,6 +129,19 @@ class RunFolder:
     finally:
       os.close(looked)
     return False
+
+  def identity(self, *, make: bool = False) -> str:
+    """Returns what tells this run from all others; '' if there is none yet.
+
+    Args:
+      make: Whether to make one then; the replay role does.
+    """
+    if make and not os.path.exists(self._identity):
+      self._write(self._identity, secrets.token_hex(8))
+    if not os.path.exists(self._identity):
+      return ''
+    with open(self._identity, encoding='utf-8') as file:
+      return file.read()
 
   def claim(self, operative: str, seed: int) -> None:
     """Stores the configuration of the run that begins or goes on here.

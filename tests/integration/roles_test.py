@@ -19,7 +19,11 @@ from tests.train.roles import casts
 _DEMONSTRATIONS = 3
 _CHANGES = {'practice_episodes': 12, 'pretrain_steps': 5}
 # Short, so that either waits for the other now and then.
-_ROLES = {'max_lead_steps': 20, 'publish_every_s': 0.02}
+_ROLES = {
+  'max_lead_steps': 20,
+  'publish_every_s': 0.02,
+  'wait_limit_s': 100.0,
+}
 
 
 class _Demonstrations:

@@ -191,3 +191,11 @@ def test_what_the_folder_holds_is_json(folder):
   folder.claim(_CONFIG, 7)
   with open(os.path.join(folder.path, 'run.json'), encoding='utf-8') as file:
     assert json.load(file) == {'seed': 7}
+
+
+def test_a_run_has_one_identity(tmp_path):
+  folder = run_folder.RunFolder(str(tmp_path))
+  assert folder.identity() == ''
+  made = folder.identity(make=True)
+  assert made
+  assert folder.identity(make=True) == folder.identity() == made

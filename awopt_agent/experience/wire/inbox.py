@@ -6,6 +6,7 @@ at all; the replay role takes it apart.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import reverb
@@ -19,6 +20,7 @@ __all__ = [
   'INBOX',
   'Inbox',
   'RefusedError',
+  'Sender',
   'episode_id',
   'make_table',
   'send',
@@ -27,11 +29,25 @@ __all__ = [
 ]
 
 INBOX = 'inbox'
-# The oldest sequence number that the sender still has, beside the columns.
-_OLDEST = '_oldest'
+# The two numbers of `Sender`, beside the columns.
+_SENDER = '_sender'
 _SEQUENCES = 2**32
 _MOST_EPISODES = 256
 _MOST_STEPS = 100_000
+
+
+class Sender(NamedTuple):
+  """Who sends an episode.
+
+  Attributes:
+    oldest: The lowest sequence number that its source still has: there is no
+      use in waiting for one below.
+    spool: Where its episodes are kept; two senders of one source would take
+      each other's numbers.
+  """
+
+  oldest: int = 0
+  spool: int = 0
 
 
 def episode_id(source: int, sequence: int) -> int:
@@ -73,7 +89,7 @@ def _signature(step_spec: structs.Experience) -> dict[str, tf.TensorSpec]:
     name: tf.TensorSpec([None, *spec.shape], spec.dtype, name)
     for name, spec in packing.StepPacking(step_spec).spec.items()
   }
-  signature[_OLDEST] = tf.TensorSpec([], tf.int64, _OLDEST)
+  signature[_SENDER] = tf.TensorSpec([2], tf.int64, _SENDER)
   return signature
 
 
@@ -81,23 +97,22 @@ def send(
   connection: connection_lib.Connection,
   columns: Mapping[str, np.ndarray],
   *,
-  oldest: int,
   limit_s: float,
+  sender: Sender = Sender(),  # noqa: B008
 ) -> None:
   """Sends an episode, and waits until the server has it.
 
   Args:
     connection: To the replay server.
     columns: Of `StepPacking.pack`.
-    oldest: The lowest sequence number that its source still has: there is no
-      use in waiting for one below.
     limit_s: Seconds.
+    sender: Who sends it.
 
   Raises:
     TimeoutError: If the server did not take it in time, or its queue is full.
     ValueError: If the columns are not those of the server's agent.
   """
-  record = {**columns, _OLDEST: np.int64(oldest)}
+  record = {**columns, _SENDER: np.array(sender, np.int64)}
   connection.call(
     lambda: connection_lib.put(
       connection.client, INBOX, record, limit_s=limit_s
@@ -140,15 +155,15 @@ class Inbox:
 
   def receive(
     self, count: int
-  ) -> Iterator[tuple[structs.Experience, int] | RefusedError]:
+  ) -> Iterator[tuple[structs.Experience, Sender] | RefusedError]:
     """Takes episodes from the queue, which must hold as many.
 
     Args:
       count: How many.
 
     Yields:
-      An episode of T transitions, `[T + 1, ...]`, and the lowest sequence
-      number that its source has; or why one cannot be learnt from.
+      An episode of T transitions, `[T + 1, ...]`, and who sent it; or why one
+      cannot be learnt from.
     """
     if not count:
       return
@@ -162,28 +177,26 @@ class Inbox:
 
   def _open(
     self, columns: Mapping[str, np.ndarray]
-  ) -> tuple[structs.Experience, int]:
+  ) -> tuple[structs.Experience, Sender]:
     """Unpacks an episode, and refuses what no labelled episode is."""
     self._check_columns(columns)
     rows = {len(columns[name]) for name in self._packing.spec}
-    if len(rows) != 1 or not 2 <= min(rows) <= _MOST_STEPS + 1:
+    if len(rows) != 1 or min(rows) < 2:
       raise RefusedError(
-        f'columns of {sorted(rows)} rows; an episode has from 2 to '
-        f'{_MOST_STEPS + 1}, as many in each.'
+        f'columns of {sorted(rows)} rows; an episode has two or more, as many '
+        'in each.'
       )
     experience = self._packing.unpack_arrays(columns)
-    _check_label(experience.label, rows.pop() - 1)
+    sender = Sender(*columns[_SENDER].tolist())
     identity = int(experience.label.episode_id[0])
-    oldest = int(columns[_OLDEST])
+    reason = _unfit_label(experience.label, rows.pop() - 1)
     for name in self._packing.spec:
       column = columns[name]
       if column.dtype.kind == 'f' and not np.isfinite(column).all():
-        raise RefusedError(
-          f'column {name} of episode {identity} holds NaN or infinity.',
-          episode_id=identity,
-          oldest=oldest,
-        )
-    return experience, oldest
+        reason = f'column {name} of episode {identity} holds NaN or infinity.'
+    if reason:
+      raise RefusedError(reason, episode_id=identity, oldest=sender.oldest)
+    return experience, sender
 
   def _check_columns(self, columns: Mapping[str, np.ndarray]) -> None:
     """Checks what the table's signature says, which a stranger may ignore."""
@@ -199,7 +212,13 @@ class Inbox:
         )
 
 
-def _check_label(label: structs.EpisodeLabel, length: int) -> None:
+def _unfit_label(label: structs.EpisodeLabel, length: int) -> str:
+  """Returns why a label is not that of a whole episode; '' if it is."""
+  if length > _MOST_STEPS:
+    return (
+      f'episode {label.episode_id[0]} has {length} transitions, more than '
+      f'{_MOST_STEPS}.'
+    )
   whole = (
     np.array_equal(label.step, np.arange(length + 1))
     and (label.length == length).all()
@@ -207,8 +226,9 @@ def _check_label(label: structs.EpisodeLabel, length: int) -> None:
     and (label.episode_id == label.episode_id[0]).all()
     and label.episode_id[0] >= 0
   )
-  if not whole:
-    raise RefusedError(
-      f'the label of episode {label.episode_id[0]} is not that of a whole '
-      f'episode of {length} transitions.'
-    )
+  if whole:
+    return ''
+  return (
+    f'the label of episode {label.episode_id[0]} is not that of a whole '
+    f'episode of {length} transitions.'
+  )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import portpicker
 
+from awopt_agent.experience import replay
 from awopt_agent.train import config as config_lib
 from awopt_agent.train import loop, run_folder, stopping
 from awopt_agent.train.launching import (
@@ -78,6 +79,8 @@ def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
 def _replay_address(flags) -> str:
   if flags.ray_address:
     return f'{ray_place.PLANNED_HOST}:{flags.port or 0}'
+  if flags.port:
+    replay.check_port(flags.port)  # Or its roles would meet another run's.
   return f'localhost:{flags.port or portpicker.pick_unused_port()}'
 
 

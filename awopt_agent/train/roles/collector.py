@@ -97,6 +97,7 @@ class Collector:
       self._connection, weights.ACTING, context.agent.acting_variables
     )
     self._pulled_at = -float('inf')
+    self._learner_heard_at = time.monotonic()
     self._report = reports.Report(
       context.folder.path, f'collector-{flags.index}'
     )
@@ -167,6 +168,7 @@ class Collector:
       if self._may_practise():
         self._practice.start_round()()
       else:
+        self._check_learner()
         time.sleep(_IDLE_S)
       self._tell()
     left = self._delivery.finish(_FINISH_LIMIT_S)
@@ -180,13 +182,22 @@ class Collector:
     if time.monotonic() - self._pulled_at < self._roles.pull_every_s:
       return
     try:
-      self._weights.pull(limit_s=10.0)
+      if self._weights.pull(limit_s=10.0):
+        self._learner_heard_at = time.monotonic()
       self._counters = self._board.read(limit_s=2.0)
     except TimeoutError as error:
       # It practises on, with the weights that it has.
       if self._delivery.unanswered_s > self._roles.wait_limit_s:
         raise error
     self._pulled_at = time.monotonic()
+
+  def _check_learner(self) -> None:
+    """Ends a wait for a learner that publishes nothing, not even the old."""
+    limit_s = self._roles.wait_limit_s
+    if time.monotonic() - self._learner_heard_at > limit_s:
+      raise self._connection.timeout(
+        'for weights of the learner', weights.ACTING, limit_s
+      )
 
   def _may_practise(self) -> bool:
     if not self._counters or self._spool.is_full:

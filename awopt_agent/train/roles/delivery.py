@@ -13,6 +13,7 @@ __all__ = ['Delivery']
 
 _IDLE_S = 0.1
 _SEND_LIMIT_S = 10.0
+_LOST_S = 30.0
 
 
 class Delivery:
@@ -48,12 +49,13 @@ class Delivery:
     self._source = str(source)
     self._incarnation = ''
     self._next = 0
+    self._in_place = False
     self.received = 0
     self.durable = 0
     self._stop = threading.Event()
     self._thread: threading.Thread | None = None
     self._failure: Exception | None = None
-    self._answered_at = time.monotonic()
+    self._answered_at = self._moved_at = time.monotonic()
 
   def turn(self) -> bool:
     """Looks at the counters, and sends an episode if there is one.
@@ -67,13 +69,18 @@ class Delivery:
     """
     self._note(self._board.read())
     number = max(self._next, self._spool.oldest)
-    if not self._spool.has(number):
+    if not self._in_place or not self._spool.has(number):
       return False
+    try:
+      columns = self._spool.read(number)
+    except spool_lib.DamagedError as error:
+      print(f'collector: {error}', flush=True)
+      return True
     inbox.send(
       self._connection,
-      self._spool.read(number),
-      oldest=self._spool.oldest,
+      columns,
       limit_s=_SEND_LIMIT_S,
+      sender=inbox.Sender(self._spool.oldest, self._spool.identity),
     )
     self._next = number + 1
     self._answered_at = time.monotonic()
@@ -81,10 +88,18 @@ class Delivery:
 
   def _note(self, record) -> None:
     """Learns what the replay has."""
+    self._spool.belong_to(record['run'])
+    self._check_place(record)
     self._answered_at = time.monotonic()
-    self.received = record['received'].get(self._source, 0)
+    received = record['received'].get(self._source, 0)
+    if received != self.received or received >= self._next:
+      self._moved_at = self._answered_at
+    self.received = received
     self.durable = record['durable'].get(self._source, 0)
-    if record['incarnation'] != self._incarnation:
+    # What was sent to one that is gone, or was not taken, is sent again.
+    lost = self._answered_at - self._moved_at > _LOST_S
+    if lost or record['incarnation'] != self._incarnation:
+      self._moved_at = self._answered_at
       self._incarnation = record['incarnation']
       self._next = self.received
       self._spool.go_on_from(self.received)
@@ -93,10 +108,27 @@ class Delivery:
   def begin(self, limit_s: float) -> None:
     """Waits for the replay's counters once, before the first episode.
 
+    From here on it delivers in its source's name, and no other does.
+
     Raises:
       TimeoutError: If they did not come.
+      ValueError: If the replay is that of another run.
     """
-    self._note(self._board.read_now(limit_s=limit_s))
+    record = self._board.read_now(limit_s=limit_s)
+    self._spool.belong_to(record['run'])
+    place = {'deliver': self._spool.identity, 'source': self._source}
+    self._board.ask(place, limit_s=limit_s)
+    self._note(record)
+
+  def _check_place(self, record) -> None:
+    holder = record['spools'].get(self._source, self._spool.identity)
+    if holder == self._spool.identity:
+      self._in_place = True
+    elif self._in_place:
+      raise ValueError(
+        'another collector has begun to deliver in the place of this one '
+        f'(--index {int(self._source) - 1}); give each an --index of its own.'
+      )
 
   @property
   def unanswered_s(self) -> float:

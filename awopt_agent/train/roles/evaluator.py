@@ -97,6 +97,7 @@ class Evaluator:
     }
     self._pretrained, self._next = self._read_log()
     self._measured = 0
+    self._heard_at = time.monotonic()
 
   def _make_env(self) -> vector_env.VectorEnv:
     first = seeds.first_environment_seed(seeds.EVALUATION, self._context.seed)
@@ -145,7 +146,10 @@ class Evaluator:
       self._weights.pull(limit_s=10.0)
       counters = self._board.read(limit_s=2.0)
     except TimeoutError:
-      return False  # The learner ends a run whose replay is gone.
+      if time.monotonic() - self._heard_at > self._context.roles.wait_limit_s:
+        raise
+      return False  # It may be starting again.
+    self._heard_at = time.monotonic()
     if self._train.offline or self._step < self._train.pretrain_steps:
       return False
     if not self._pretrained:

@@ -143,6 +143,7 @@ class LearnerRole:
     self._counters: dict[str, Any] = self._board.read_now(
       limit_s=context.roles.wait_limit_s
     )
+    self._check_run()
     self._learner = self._make_learner(targets_given)
     self._save_trigger = interval_trigger.IntervalTrigger(
       self._train.checkpoint_every, self._try_to_save
@@ -288,7 +289,7 @@ class LearnerRole:
         episode_id=inbox.episode_id(_DEMONSTRATIONS, count - 1),
         policy_info=labelling.no_policy_info(info_spec, episode.length),
       )
-      inbox.send(self._connection, pack(experience), oldest=0, limit_s=10.0)
+      inbox.send(self._connection, pack(experience), limit_s=10.0)
       self._heard_at = time.monotonic()
       bar.update(count)
     bar.close()
@@ -414,6 +415,19 @@ class LearnerRole:
         limit_s,
       )
     time.sleep(_IDLE_S)
+
+  def _check_run(self) -> None:
+    """Checks that this is the replay of this folder, before it gives it any.
+
+    Raises:
+      ValueError: If another run's replay server has the address.
+    """
+    own = self._context.folder.identity()
+    if own != self._counters['run']:
+      raise ValueError(
+        f'the replay server at {self._connection.address} belongs to another '
+        f'run than {self._context.folder.path}; correct --replay_address.'
+      )
 
   def _listen(self) -> None:
     """Reads the counters; a replay role that starts again is waited for."""

@@ -83,6 +83,7 @@ def run(flags) -> str:
       replay,
       context.agent.training_data_spec,
       root_dir=context.folder.path,
+      run=context.folder.identity(make=True),
       counters=counters,
     )
     report = reports.Report(context.folder.path, 'replay')

@@ -76,6 +76,7 @@ class ReplayService:
     step_spec: structs.Experience,
     *,
     root_dir: str,
+    run: str,
     counters: Counters,
     say: Callable[[str], None] = lambda line: print(line, flush=True),
   ):
@@ -85,6 +86,7 @@ class ReplayService:
       replay: The server in this process, with the tables of `wire`.
       step_spec: Specs of one step.
       root_dir: Of the run; nothing is saved elsewhere.
+      run: Its identity; roles of another do not stay.
       counters: Of what the replay was restored from.
       say: Prints a line.
     """
@@ -98,10 +100,13 @@ class ReplayService:
     )
     self._inbox = inbox_lib.Inbox(replay.client, step_spec)
     self._board = board_lib.Board(replay.client)
+    self._run = run
     self._incarnation = secrets.token_hex(8)
     # A collector keeps what only the newest checkpoint has: it may be found
     # damaged, and the run go on from the one before.
     self._durable: dict[str, int] = {}
+    # By source, the spool that delivers in its name.
+    self._spools: dict[str, int] = {}
     self._complete = dict(counters.received)
     self._pending: dict[str, dict[str, int]] = {}
     self._saved: dict[str, str] = {}
@@ -143,9 +148,12 @@ class ReplayService:
     if isinstance(found, inbox_lib.RefusedError):
       self._refuse(found)
       return
-    experience, oldest = found
+    experience, sender = found
     identity = int(experience.label.episode_id[0])
-    if not self._is_next(identity, oldest):
+    source = str(inbox_lib.source_of(identity))
+    if self._spools.setdefault(source, sender.spool) != sender.spool:
+      return  # It sees on the board that another took its place.
+    if not self._is_next(identity, sender.oldest):
       return
     self._writer(experience, arrival=self._arrival)
     self._count(experience.label)
@@ -189,7 +197,11 @@ class ReplayService:
     self._say(f'replay: refused an episode: {files.first_line(error)}')
 
   def _answer(self, request: dict[str, Any] | None) -> None:
-    """Saves the tables where a request asks for it."""
+    """Saves the tables, or notes who delivers, as a request asks for it."""
+    if request is not None and isinstance(request.get('deliver'), int):
+      self._spools[str(request.get('source'))] = request['deliver']
+      self._post()
+      return
     folder = (request or {}).get('save')
     if request is None or not isinstance(folder, str):
       self._say(f'replay: refused a request: {request}')
@@ -235,7 +247,9 @@ class ReplayService:
   def _post(self) -> None:
     self._board.post(
       {
+        'run': self._run,
         'incarnation': self._incarnation,
+        'spools': self._spools,
         **dataclasses.asdict(self._counters),
         'durable': self._durable,
         'saved': self._saved,

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import threading
 import zipfile
@@ -17,6 +18,7 @@ from awopt_agent import files
 __all__ = ['DamagedError', 'Spool']
 
 _STATE = 'state.json'
+_OWNER = 'owner.json'
 _EPISODES = 'episodes'
 _DAMAGED = '.damaged'
 _DIGITS = 12
@@ -36,6 +38,7 @@ class Spool:
   Attributes:
     following: Number of the next episode.
     oldest: Lowest number that is still here; `following` where there is none.
+    identity: A number that no other spool has.
   """
 
   def __init__(self, folder: str, *, max_bytes: int):
@@ -53,6 +56,9 @@ class Spool:
     self._episodes = os.path.join(folder, _EPISODES)
     os.makedirs(self._episodes, exist_ok=True)
     self._claim()
+    owner = self._read(_OWNER)
+    self.identity: int = owner.get('spool') or secrets.randbits(62)
+    self._run: str = owner.get('run', '')
     # One thread adds, another deletes.
     self._guard = threading.RLock()
     self._sizes = self._take_up()
@@ -70,6 +76,22 @@ class Spool:
         f'another collector is at work in {self._folder}; give this one '
         'another --index.'
       ) from error
+
+  def belong_to(self, run: str) -> None:
+    """Keeps what is here for the run whose replay it first met.
+
+    Raises:
+      ValueError: If this is another run.
+    """
+    if run == self._run:
+      return
+    if self._run:
+      raise ValueError(
+        f'the episodes in {self._folder} belong to another run than the replay '
+        'server does; correct --replay_address, or choose another --spool_dir.'
+      )
+    self._write(_OWNER, {'spool': self.identity, 'run': run})
+    self._run = run
 
   def _take_up(self) -> dict[int, int]:
     """Returns the size of each episode by number, in order."""
@@ -127,7 +149,7 @@ class Spool:
     with self._guard:
       self._sizes[number] = size
       self.following = number + 1
-    self._write_state({**state, 'following': self.following})
+    self._write(_STATE, {**state, 'following': self.following})
     return number
 
   def read(self, number: int) -> dict[str, np.ndarray]:
@@ -150,22 +172,6 @@ class Spool:
         f'aside as {aside}'
       ) from error
 
-  def first_from(self, number: int) -> int | None:
-    """Returns the lowest number that is here and no lower than one given."""
-    with self._guard:
-      return next((n for n in self._sizes if n >= number), None)
-
-  def row_begins(self, number: int) -> int:
-    """Returns the lowest number from which on, up to this one, all are here.
-
-    There is no use in waiting for those before it: they are not here, or they
-    are parted from it by one that is damaged.
-    """
-    with self._guard:
-      while number - 1 in self._sizes:
-        number -= 1
-      return number
-
   def has(self, number: int) -> bool:
     return number in self._sizes
 
@@ -182,17 +188,20 @@ class Spool:
 
   def state(self) -> dict[str, Any]:
     """Returns the state that came with the last episode, or nothing."""
-    path = os.path.join(self._folder, _STATE)
+    return self._read(_STATE)
+
+  def _read(self, name: str) -> dict[str, Any]:
+    path = os.path.join(self._folder, name)
     if not os.path.exists(path):
       return {}
     with open(path, encoding='utf-8') as file:
       return json.load(file)
 
-  def _write_state(self, state: Mapping[str, Any]) -> None:
-    path = os.path.join(self._folder, _STATE)
+  def _write(self, name: str, record: Mapping[str, Any]) -> None:
+    path = os.path.join(self._folder, name)
     part = f'{path}.part'
     with open(part, 'w', encoding='utf-8') as file:
-      json.dump(state, file)
+      json.dump(record, file)
       file.flush()
       os.fsync(file.fileno())
     os.replace(part, path)

@@ -29,11 +29,17 @@ class _Sides:
     self.inbox = inbox.Inbox(self.client, _SPEC)
 
   def send(self, episode, oldest=0, limit_s=5.0):
-    inbox.send(self.connection, _pack(episode), oldest=oldest, limit_s=limit_s)
+    inbox.send(
+      self.connection,
+      _pack(episode),
+      limit_s=limit_s,
+      sender=inbox.Sender(oldest, spool=7),
+    )
 
   def force(self, changes, *, without=()):
     """Sends an episode with other columns, as a stranger may."""
-    columns = {**_pack(agent_fakes.make_episode(3)), '_oldest': np.int64(0)}
+    columns = _pack(agent_fakes.make_episode(3))
+    columns['_sender'] = np.zeros(2, np.int64)
     columns.update(changes)
     for name in without:
       del columns[name]
@@ -68,7 +74,7 @@ def test_episodes_arrive_whole_and_in_order(sides):
   for number, episode in enumerate(sent):
     sides.send(episode, oldest=number)
   received = sides.receive()
-  assert [oldest for _, oldest in received] == [0, 1, 2]
+  assert [tuple(sender) for _, sender in received] == [(0, 7), (1, 7), (2, 7)]
   for (episode, _), expected in zip(received, sent, strict=True):
     tf.nest.assert_same_structure(episode, expected)
     for value, wanted in zip(
@@ -101,7 +107,7 @@ def test_an_episode_of_another_agent_is_refused_before_it_is_sent(sides):
   columns = _pack(agent_fakes.make_episode(2))
   columns['int32'] = columns['int32'][:, :-1]
   with pytest.raises(ValueError, match='signature'):
-    inbox.send(sides.connection, columns, oldest=0, limit_s=5)
+    inbox.send(sides.connection, columns, limit_s=5)
   assert sides.receive() == []
 
 
@@ -129,11 +135,11 @@ _GARBAGE = {
   'rows': ({'int32': _EPISODE['int32'][:-1]}, 'as many in each'),
   'too few rows': (
     {name: column[:1] for name, column in _EPISODE.items()},
-    'from 2 to 100001',
+    'two or more',
   ),
   'no rows': (
     {name: column[:0] for name, column in _EPISODE.items()},
-    'from 2 to 100001',
+    'two or more',
   ),
   'size': (
     {'float32': _EPISODE['float32'][:, 1:]},
@@ -153,8 +159,8 @@ _GARBAGE = {
     {'bool': _EPISODE['bool'][..., np.newaxis]},
     'column bool',
   ),
-  'two oldest': ({'_oldest': np.array([0, 1])}, 'column _oldest'),
-  'another oldest': ({'_oldest': np.float32(0)}, 'column _oldest'),
+  'three numbers': ({'_sender': np.arange(3)}, 'column _sender'),
+  'no numbers': ({'_sender': np.zeros(2, np.float32)}, 'column _sender'),
   'other steps': (_labelled(step=[0, 1, 1, 3]), 'label of episode 1 '),
   'the end alone': (_labelled(step=[1, 2, 3, 4]), 'label of episode 1 '),
   'another length': (_labelled(length=[5] * 4), 'label of episode 1 '),
@@ -190,9 +196,18 @@ def test_a_column_too_few_or_too_many_is_refused(sides):
   assert after[0].label.episode_id[0] == 8
 
 
-def test_a_refusal_tells_the_episode_where_its_label_is_sound(sides):
-  sides.force({**_with(np.nan), '_oldest': np.int64(5)})
+def test_a_refusal_tells_the_episode(sides):
+  sides.force({**_with(np.nan), '_sender': np.array([5, 0])})
   sides.force(_labelled(length=[5] * 4))
   unsound_numbers, unsound_label = sides.receive()
   assert (unsound_numbers.episode_id, unsound_numbers.oldest) == (1, 5)
-  assert unsound_label.episode_id is None
+  # Else those after it would wait for it.
+  assert unsound_label.episode_id == 1
+
+
+def test_an_episode_that_is_too_long_is_refused_by_its_id(sides, monkeypatch):
+  monkeypatch.setattr(inbox, '_MOST_STEPS', 2)
+  sides.send(agent_fakes.make_episode(3, episode_id=inbox.episode_id(2, 8)))
+  (refused,) = sides.receive()
+  assert 'has 3 transitions, more than 2' in str(refused)
+  assert refused.episode_id == inbox.episode_id(2, 8)

@@ -282,3 +282,72 @@ def test_an_episode_is_sent_once_while_the_counters_are_as_they_were(
   assert collector.deliver() == 2
   assert collector.deliver() == 0
   assert role.replay.sizes()[inbox.INBOX] == 2
+
+
+def test_what_was_not_taken_is_sent_again(start, collectors, monkeypatch):
+  monkeypatch.setattr(delivery_lib, '_LOST_S', 0.2)
+  role = start()
+  collector = collectors(role)
+  collector.practise(2)
+  assert collector.deliver() == 2
+  # What a server that fell had in its inbox, while its counters are as before.
+  role.replay.client.reset(inbox.INBOX)
+  time.sleep(0.3)
+  assert collector.deliver() == 2
+  role.turns()
+  assert role.steps() == fakes.whole(_SOURCE, [0, 1])
+
+
+def test_of_two_collectors_of_one_index_the_later_one_stays(
+  start, collectors, tmp_path
+):
+  role = start()
+  first = collectors(role)
+  first.practise(2)
+  first.deliver()
+  role.turns()
+  second = _Collector(tmp_path / 'other', role)
+  try:
+    second.delivery.begin(5)
+    role.turns()
+    # Number 2 of the first, on its way, is not that of the second.
+    role.send(fakes.episode(_SOURCE, 2), spool=first.spool.identity)
+    second.practise(1, length=5)
+    role.turns()
+    with pytest.raises(ValueError, match='in the place of this one'):
+      first.deliver()
+    second.deliver()
+    role.turns()
+    assert role.service.counters.episodes == 3
+    # Two of two transitions, and one of five.
+    assert role.service.counters.steps == 9
+  finally:
+    second.close()
+
+
+def test_episodes_of_one_run_do_not_go_into_another(start, collectors):
+  role = start()
+  collector = collectors(role)
+  collector.practise(1)
+  role.service._run = 'another run'
+  role.turns()
+  with pytest.raises(ValueError, match='belong to another run'):
+    collector.deliver()
+
+
+def test_a_damaged_episode_holds_up_the_others_for_a_while_only(
+  start, collectors, tmp_path, capsys
+):
+  role = start()
+  collector = collectors(role)
+  collector.practise(3)
+  path = next((tmp_path / 'disk').rglob('*1.npz'))
+  path.write_bytes(path.read_bytes()[:50])
+  collector.deliver()
+  assert 'episode 1 cannot be read' in capsys.readouterr().out
+  role.turns()
+  assert role.steps() == fakes.whole(_SOURCE, [0])
+  collector.spool.drop_below(1)  # As when 0 is in two checkpoints.
+  collector.deliver()
+  role.turns()
+  assert role.steps() == fakes.whole(_SOURCE, [0, 2])

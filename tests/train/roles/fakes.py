@@ -9,6 +9,7 @@ from awopt_agent.experience import contents, packing, tables
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience.wire import board, inbox
 from awopt_agent.experience.wire import connection as connection_lib
+from awopt_agent.train import run_folder
 from awopt_agent.train.roles import replay_service
 from tests import fakes as agent_fakes
 
@@ -67,6 +68,7 @@ class ReplayRole:
       self.replay,
       spec,
       root_dir=str(root),
+      run=run_folder.RunFolder(str(root)).identity(make=True),
       counters=replay_service.read_counters(restore_from),
       say=self.said.append,
     )
@@ -113,12 +115,12 @@ class ReplayRole:
       {'save': folder, 'incarnation': incarnation}, limit_s=5
     )
 
-  def send(self, episode, *, oldest=0):
+  def send(self, episode, *, oldest=0, spool=0):
     """Sends an episode."""
     inbox.send(
       self.connect(),
       packing.StepPacking(self._spec).pack(episode),
-      oldest=oldest,
+      sender=inbox.Sender(oldest, spool),
       limit_s=5,
     )
 

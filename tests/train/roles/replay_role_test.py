@@ -62,6 +62,16 @@ class Served:
     return self._said[0]
 
 
+def _remote(served, cast):
+  incarnation = served.reader.read_now()['incarnation']
+  return remote_replay.RemoteReplay(
+    served.reader,
+    cast.folder.path,
+    limit_s=20,
+    incarnation=lambda: incarnation,
+  )
+
+
 def test_serves_and_goes_on_from_the_newest_checkpoint(
   cast, monkeypatch, capsys
 ):
@@ -74,13 +84,7 @@ def test_serves_and_goes_on_from_the_newest_checkpoint(
     )
     casts.demonstrations(role, cast, count=2)
     store = checkpoints.CheckpointStore(cast.folder.checkpoints, cast.agent)
-    incarnation = served.reader.read_now()['incarnation']
-    remote = remote_replay.RemoteReplay(
-      served.reader,
-      cast.folder.path,
-      limit_s=20,
-      incarnation=lambda: incarnation,
-    )
+    remote = _remote(served, cast)
     store.save(5, remote, {'practised': 0})
   finally:
     line = served.stop()
@@ -119,9 +123,7 @@ def test_a_learner_that_is_stopped_at_the_same_time_can_save(
 ):
   served = Served(monkeypatch)
   store = checkpoints.CheckpointStore(cast.folder.checkpoints, cast.agent)
-  remote = remote_replay.RemoteReplay(
-    served.reader, cast.folder.path, limit_s=20
-  )
+  remote = _remote(served, cast)
   try:
     served.ask_to_stop()
     assert served.is_up_after(0.5)
@@ -147,9 +149,7 @@ def test_a_learner_that_still_writes_is_waited_for_longer(
   served = Served(monkeypatch)
   part = os.path.join(cast.folder.checkpoints, '0000000005.part')
   os.makedirs(part)
-  remote_replay.RemoteReplay(served.reader, cast.folder.path, limit_s=20).save(
-    os.path.join(part, 'replay')
-  )
+  _remote(served, cast).save(os.path.join(part, 'replay'))
   served.ask_to_stop()
   assert served.is_up_after(1.0)
   learner.end()
@@ -160,7 +160,6 @@ def _send(served, cast, episode):
   inbox.send(
     served.connection,
     packing.StepPacking(cast.agent.training_data_spec).pack(episode),
-    oldest=0,
     limit_s=10,
   )
 

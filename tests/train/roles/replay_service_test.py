@@ -117,7 +117,7 @@ def test_practice_is_dropped_in_the_order_of_its_arrival(start):
 def _force(role, episode, **changes):
   columns = {
     **fakes.packing.StepPacking(fakes.SPEC).pack(episode),
-    '_oldest': np.int64(0),
+    '_sender': np.zeros(2, np.int64),
     **changes,
   }
   wire_fakes.force(role.replay.client, inbox.INBOX, columns)
@@ -234,7 +234,7 @@ def test_nothing_is_saved_outside_of_the_runs_folder(start, tmp_path, folder):
   try:
     assert _ask(role, folder)
     assert sorted(os.listdir(tmp_path)) == ['run']
-    assert sorted(os.listdir(root)) == ['scratch']
+    assert sorted(os.listdir(root)) == ['run_id', 'scratch']
     assert _ask(role, 'inside') == ''
   finally:
     role.close()

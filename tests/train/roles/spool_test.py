@@ -140,16 +140,15 @@ def test_a_changed_byte_is_damage_too(open_spool, tmp_path):
     spool.read(0)
 
 
-def test_the_next_after_a_gap_begins_a_row(open_spool, tmp_path):
+def test_a_spool_is_of_one_run(open_spool):
   spool = open_spool()
-  for number in range(5):
-    spool.add(columns(number), {})
-  cut(tmp_path, 2)
-  with pytest.raises(spool_lib.DamagedError):
-    spool.read(2)
-  assert [spool.first_from(n) for n in range(6)] == [0, 1, 3, 3, 4, None]
-  assert [spool.row_begins(n) for n in (0, 1, 3, 4)] == [0, 0, 3, 3]
-  assert spool.oldest == 0
+  spool.belong_to('one')
+  identity = spool.identity
+  again = open_spool()
+  assert again.identity == identity
+  again.belong_to('one')
+  with pytest.raises(ValueError, match='belong to another run'):
+    again.belong_to('two')
 
 
 def test_what_is_stored_is_on_the_disk_before_it_has_its_name(
