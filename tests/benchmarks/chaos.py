@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import sys
 import tempfile
 import time
 
@@ -10,13 +11,22 @@ from awopt_agent.train import command_line
 from tests.integration import chaos as chaos_lib
 from tests.integration import faults_test
 
+# No end before the last kill; nothing is evicted, so all must be there.
+_GIN = """
+TrainConfig.practice_episodes = 1000000
+TrainConfig.checkpoint_every = 400
+ReplayConfig.max_success_items = 2000000
+ReplayConfig.max_failure_items = 2000000
+"""
+_MORE_EPISODES = 300
+_START_S = 20.0
+
 
 def main():
   """Runs, prints a line for each kill, and what survived."""
   parser = command_line.Parser('chaos', description=__doc__)
   parser.add_argument('--kills', type=int, default=30)
   parser.add_argument('--seed', type=int, default=0)
-  parser.add_argument('--episodes', type=int, default=100_000)
   parser.add_argument('--folder', default=None)
   flags = parser.parse_args()
   quiet.drop_reverb_notices()
@@ -25,15 +35,15 @@ def main():
   chaos = run(folder, flags)
   found = chaos_lib.check(chaos, *specs)
   print(describe(chaos, found), flush=True)
+  limit_s = chaos.interval_s() + _START_S
+  longest_s = max(*(kill.back_s for kill in chaos.kills), chaos.learner_stood_s)
+  if longest_s > limit_s:
+    sys.exit(f'chaos: a kill cost {longest_s:.0f} s, over {limit_s:.0f}')
 
 
 def run(folder, flags: argparse.Namespace) -> chaos_lib.Chaos:
-  """Kills until there were enough, then lets the run come to its end."""
-  gin = (
-    f'TrainConfig.practice_episodes = {flags.episodes}\n'
-    'TrainConfig.checkpoint_every = 400\n'
-  )
-  chaos = chaos_lib.Chaos(folder, seed=flags.seed, gin=gin)
+  """Kills until there were enough, then stops, and goes on to an end."""
+  chaos = chaos_lib.Chaos(folder, seed=flags.seed, gin=_GIN)
   chaos.start()
   try:
     chaos.wait_for(
@@ -55,6 +65,8 @@ def run(folder, flags: argparse.Namespace) -> chaos_lib.Chaos:
         f'{kill.count:.0f} in {kill.back_s:.0f} s',
         flush=True,
       )
+    episodes = sum(chaos.stored.values()) + _MORE_EPISODES
+    chaos.extend(f'TrainConfig.practice_episodes = {episodes}\n')
     assert chaos.finish(3600) == 0, chaos.output()
   finally:
     chaos.close()
@@ -69,8 +81,10 @@ def describe(chaos: chaos_lib.Chaos, found: chaos_lib.Survey) -> str:
   return (
     f'{len(chaos.kills)} kills ({dict(roles)}), {saving} in a checkpoint; '
     f'back after {back[len(back) // 2]:.0f} s (median), {back[-1]:.0f} s '
-    f'(most)\n{found.counters.episodes} episodes in the last checkpoint, each '
-    f'whole and once; reported as stored: {chaos.stored}'
+    f'(most); the learner stood for {chaos.learner_stood_s:.0f} s at most, a '
+    f'checkpoint came every {chaos.interval_s():.0f} s\n'
+    f'{found.counters.episodes} episodes in the last checkpoint, each whole '
+    f'and once; reported as stored: {chaos.stored}'
   )
 
 

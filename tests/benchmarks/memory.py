@@ -5,6 +5,7 @@
 
 import os
 import pathlib
+import sys
 import tempfile
 import time
 
@@ -26,6 +27,7 @@ _MB = 2**20
 _LOOK_EVERY_S = 2.0
 # Traced functions, filled tables and thread pools are there by then.
 _SETTLED = 0.15
+_MOST_MB = 50
 
 
 def _memory_mb(pid):
@@ -67,6 +69,8 @@ def main():
       f'{max(numbers):.0f}',
       flush=True,
     )
+    if last - first > _MOST_MB:
+      sys.exit(f'memory: {role} grew by {last - first:.0f} MB, over {_MOST_MB}')
 
 
 def _watch(chaos, steps):

@@ -11,6 +11,7 @@ import pathlib
 import random
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -74,6 +75,8 @@ class Chaos:
     stored: By source, the most episodes that were ever reported as stored.
     history: What `stored` was at times, seconds since 1970.
     durable: By source, the most that were reported as in a checkpoint.
+    learner_stood_s: The longest time without a learner step beyond those
+      before, be it that another role was gone or that steps were taken again.
   """
 
   def __init__(self, folder, *, seed, gin='', collectors=2, updaters=1):
@@ -97,6 +100,9 @@ class Chaos:
     self.stored: dict[str, int] = {}
     self.history: list[tuple[float, dict[str, int]]] = []
     self.durable: dict[str, int] = {}
+    self.learner_stood_s = 0.0
+    self._saved: dict[str, float] = {}
+    self._learnt = (-1.0, 0.0)
     self.process = None
 
   def start(self):
@@ -147,7 +153,22 @@ class Chaos:
         ):
           kept[source] = max(kept.get(source, 0), report[name])
     self.history.append((now, dict(self.stored)))
+    self._note_learner(found.get('learner', {}).get('count', -1.0), now)
+    self.is_saving()  # Notes what was saved.
     return found
+
+  def _note_learner(self, count, now):
+    most, at = self._learnt
+    if count <= most:
+      return
+    if most >= 0 and not self.is_over():
+      self.learner_stood_s = max(self.learner_stood_s, now - at)
+    self._learnt = count, now
+
+  def interval_s(self):
+    """Returns the usual time between two checkpoints."""
+    times = sorted(self._saved.values())
+    return statistics.median(np.diff(times)) if len(times) > 1 else 0.0
 
   def wait_for(self, condition, limit_s, what):
     """Waits, while the run goes on."""
@@ -159,10 +180,22 @@ class Chaos:
         raise AssertionError(f'no {what} in {limit_s} s: {self.output()}')
       time.sleep(0.02)
 
+  def extend(self, gin):
+    """Stops the run, as Ctrl-C does, and goes on with further bindings."""
+    os.killpg(self.process.pid, signal.SIGINT)
+    self.process.wait(400)
+    with open(self._gin, 'a', encoding='utf-8') as file:
+      file.write(gin)
+    self._learnt = (-1.0, 0.0)
+    self.start()
+
   def is_saving(self):
     """Tells whether a checkpoint is being written."""
     folder = self.root / 'checkpoints'
     names = os.listdir(folder) if folder.is_dir() else []
+    for name in names:
+      if name.isdecimal():
+        self._saved.setdefault(name, time.time())
     return any(name.endswith('.part') for name in names)
 
   def kill(self, *, while_saving):
