@@ -6,6 +6,7 @@ Short in `faults_test.py`; by hand, with 30 kills:
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import random
@@ -186,7 +187,7 @@ class Chaos:
     self.process.wait(400)
     with open(self._gin, 'a', encoding='utf-8') as file:
       file.write(gin)
-    self._learnt = (-1.0, 0.0)
+    self._learnt = (math.inf, 0.0)  # A start of all is no standstill.
     self.start()
 
   def is_saving(self):
