@@ -18,6 +18,7 @@ import time
 
 import numpy as np
 import portpicker
+import psutil
 import tensorflow as tf
 
 from awopt_agent import quiet, structs
@@ -29,6 +30,8 @@ from awopt_agent.train.roles import reports
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 _GIN = 'run/quickstart.gin'
+# Its targets are about half of a step, as those of pictures are.
+_UPDATER_GIN = 'run/green_bowl_image.gin'
 # Nobody waits for another: it is speed that is measured.
 _FREE = [
   'RolesConfig.max_lead_steps = 1000000000',
@@ -46,8 +49,9 @@ _LENGTH = 12
 class Roles:
   """Programs of roles, joined by a replay server."""
 
-  def __init__(self, folder, bindings):
+  def __init__(self, folder, bindings, gin=_GIN):
     """Starts the replay role."""
+    self._gin = gin
     self.root = os.path.join(folder, 'run')
     os.makedirs(self.root)
     self._bindings = bindings
@@ -64,7 +68,7 @@ class Roles:
   def start(self, role, *arguments, core=None):
     """Starts a role, on one core or on all."""
     command = [sys.executable, '-u', '-m', 'awopt_agent.train.role', role]
-    command += ['--gin_file', _GIN, '--root_dir', self.root, *arguments]
+    command += ['--gin_file', self._gin, '--root_dir', self.root, *arguments]
     for binding in self._bindings:
       command += ['--gin_bindings', binding]
     if role != 'replay':
@@ -81,6 +85,11 @@ class Roles:
     self._processes.append(process)
     return process
 
+  def cpu_s(self):
+    """Returns the core seconds that the replay role has used."""
+    times = psutil.Process(self._processes[0].pid).cpu_times()
+    return times.user + times.system
+
   def close(self):
     """Ends all."""
     for process in self._processes:
@@ -89,9 +98,9 @@ class Roles:
 
 
 @contextlib.contextmanager
-def _roles(bindings):
+def _roles(bindings, gin=_GIN):
   with tempfile.TemporaryDirectory() as folder:
-    roles = Roles(folder, bindings)
+    roles = Roles(folder, bindings, gin)
     try:
       yield roles
     finally:
@@ -139,9 +148,9 @@ def collectors(seconds, counts=(1, 2)):
   return rates
 
 
-def learner(seconds, *, updaters):
+def learner(seconds, *, updaters, gin):
   """Returns learner steps/s, the learner on core 0, all else on core 1."""
-  with _roles(_ENDLESS) as roles:
+  with _roles(_ENDLESS, gin) as roles:
     os.sched_setaffinity(roles._processes[0].pid, {1})
     targets = 'updaters' if updaters else 'own'
     roles.start('learner', '--targets', targets, core=0)
@@ -155,8 +164,15 @@ def learner(seconds, *, updaters):
     return rate, reports.read_all(roles.root)['learner']
 
 
-def saturation(seconds, senders=(1, 2, 4, 8, 16)):
-  """Returns steps/s that the replay role takes from synthetic senders."""
+def saturation(seconds, senders=(1, 4)):
+  """Returns what the replay role takes from synthetic senders.
+
+  The senders are threads of this process, and take cores of this machine: so
+  the role's own time is what tells its limit.
+
+  Returns:
+    By number of senders, steps/s, and core milliseconds of the role a step.
+  """
   rates = {}
   for number in senders:
     with _roles(_PAUSED) as roles:
@@ -170,13 +186,47 @@ def saturation(seconds, senders=(1, 2, 4, 8, 16)):
       ]
       for thread in threads:
         thread.start()
-      rates[number] = _rate(
-        lambda roles=roles: roles.board.read_now()['steps'], seconds
-      )
+      used = []
+
+      def steps(roles=roles, used=used):
+        count = roles.board.read_now()['steps']
+        used.append((roles.cpu_s(), count))
+        return count
+
+      rate = _rate(steps, seconds)
+      (cpu_s, count), (cpu_end_s, count_end) = used[-2:]
+      rates[number] = rate, 1e3 * (cpu_end_s - cpu_s) / (count_end - count)
       stop.set()
       for thread in threads:
         thread.join(30)
   return rates
+
+
+def polls(count=500):
+  """Returns core ms of the replay role for a look at the board, and a pull."""
+  with _roles(_PAUSED) as roles:
+    context = context_lib.build(_flags(_PAUSED, roles.root))
+    variables = context.agent.acting_variables
+    weights.Publisher(roles.connection, weights.ACTING, variables).publish()
+    subscriber = weights.Subscriber(roles.connection, weights.ACTING, variables)
+
+    def pull():
+      subscriber._seen = 0  # As if they were newer each time.
+      subscriber.pull()
+
+    costs = []
+    idle = roles.cpu_s()
+    time.sleep(5)
+    idle = (roles.cpu_s() - idle) / 5
+    for function in (roles.board.read_now, pull):
+      function()
+      before, began = roles.cpu_s(), time.monotonic()
+      for _ in range(count):
+        function()
+      used = roles.cpu_s() - before - idle * (time.monotonic() - began)
+      costs.append(1e3 * used / count)
+    size = sum(variable.numpy().nbytes for variable in variables)
+    return (*costs, size)
 
 
 def _send(roles, context, source, stop):
@@ -220,6 +270,7 @@ def main():
   parser = command_line.Parser('distributed', description=__doc__)
   parser.add_argument('--seconds', type=float, default=30)
   parser.add_argument('--repeats', type=int, default=3)
+  parser.add_argument('--learner_gin', default=_UPDATER_GIN)
   parser.add_argument('--only', choices=('collectors', 'learner', 'saturation'))
   flags = parser.parse_args()
   quiet.drop_reverb_notices()
@@ -228,8 +279,18 @@ def main():
   if flags.only in (None, 'learner'):
     _print_learner(flags)
   if flags.only in (None, 'saturation'):
-    for number, rate in saturation(flags.seconds).items():
-      print(f'{number} senders: {rate:.0f} steps/s', flush=True)
+    for number, (rate, ms) in saturation(flags.seconds).items():
+      print(
+        f'{number} senders: {rate:.0f} steps/s, {ms:.3f} core ms of the replay '
+        f'role a step: {1e3 / ms:.0f} steps/s a core',
+        flush=True,
+      )
+    look, pull, size = polls()
+    print(
+      f'core ms of the replay role: {look:.2f} for a look at the board, '
+      f'{pull:.2f} for weights of {size / 2**20:.1f} MB',
+      flush=True,
+    )
 
 
 def _print_collectors(flags):
@@ -247,8 +308,9 @@ def _print_collectors(flags):
 def _print_learner(flags):
   ratios = []
   for _ in range(flags.repeats):
-    own, _ = learner(flags.seconds, updaters=False)
-    given, report = learner(flags.seconds, updaters=True)
+    gin = flags.learner_gin
+    own, _ = learner(flags.seconds, updaters=False, gin=gin)
+    given, report = learner(flags.seconds, updaters=True, gin=gin)
     ratios.append(given / own)
     print(
       f'learner: targets of its own {own:.1f}, of an updater {given:.1f} '
