@@ -67,7 +67,7 @@ def _launch(flags, folder: run_folder.RunFolder, stop) -> str:
     return f'dry run: {folder.path} would run {names}: all fits.'
   shown = table.LiveTable(lambda: reports.read_all(folder.path))
   with _place(flags, folder, plan, shown.say) as place:
-    finished = _run(plan, roles, place, shown, stop)
+    finished = _run(plan, roles, place, shown, stop, folder.checkpoints)
     if not finished:
       sys.exit(
         f'awopt-launch: stopped; {place.last_line("learner")}; the same '
@@ -137,10 +137,23 @@ def _common(flags, root_dir: str) -> list[str]:
   return arguments
 
 
-def _run(plan, roles, place: local.Place, shown: table.LiveTable, stop) -> bool:
+def _run(
+  plan,
+  roles,
+  place: local.Place,
+  shown: table.LiveTable,
+  stop,
+  checkpoint_folder: str,
+) -> bool:
   followers = [table.Follower(place.log(name)) for name in _FOLLOWED]
   watch = supervisor.Supervisor(
-    plan, place, restart_limit=roles.restart_limit, say=shown.say
+    plan,
+    place,
+    restart_limit=roles.restart_limit,
+    say=shown.say,
+    progress=lambda name: (
+      _newest(checkpoint_folder) if name == 'learner' else None
+    ),
   )
 
   def tell() -> None:
@@ -153,3 +166,9 @@ def _run(plan, roles, place: local.Place, shown: table.LiveTable, stop) -> bool:
   finished = watch.run(stop, tell)
   tell()
   return finished
+
+
+def _newest(folder: str) -> str:
+  """Returns the name of the newest checkpoint; its soundness is not asked."""
+  names = os.listdir(folder) if os.path.isdir(folder) else []
+  return max(filter(str.isdecimal, names), key=int, default='')
