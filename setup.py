@@ -44,6 +44,7 @@ CORE = [
   'tensorflow-datasets>=4.9.4',
   # 1.17 and later need protobuf 5.
   'tensorflow-metadata<1.17',
+  'tensorflow-serving-api~=2.15.1',
   'tf-agents==0.19.0',
   'tqdm',
 ]

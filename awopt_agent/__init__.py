@@ -15,6 +15,7 @@ from typing import Any
 __version__ = '0.1.0'
 
 _HOMES = {
+  'ActionLimits': 'awopt_agent.serving.limits',
   'Actor': 'awopt_agent.learning.networks.base',
   'ActorConfig': 'awopt_agent.agent',
   'AwOptAgent': 'awopt_agent.agent',
@@ -24,7 +25,9 @@ _HOMES = {
   'Episode': 'awopt_agent.structs',
   'Experience': 'awopt_agent.structs',
   'ExplorationConfig': 'awopt_agent.policies.exploration',
+  'Follower': 'awopt_agent.serving.follower',
   'LabellingObserver': 'awopt_agent.experience.labelling',
+  'ObservedPosition': 'awopt_agent.serving.limits',
   'Predictor': 'awopt_agent.serving.predictor',
 }
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import gin
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from awopt_agent import structs
 from awopt_agent.learning import cem, networks, search
@@ -46,7 +47,9 @@ class ExplorationPolicy(base.VectorPolicy):
   """Acts by a draw of the actor, by CEM, or switches between them.
 
   Who acts is kept in the policy's state, so it survives batching and a
-  SavedModel, and is reported in the policy's info.
+  SavedModel, and is reported in the policy's info. Chance comes from the
+  generator, or from the seed of a call that is given one: such a call is a
+  function of its arguments.
 
   Source: AW-Opt (arXiv:2111.05424) section 4.3.
   """
@@ -96,8 +99,9 @@ class ExplorationPolicy(base.VectorPolicy):
     return tuple(self._actor.variables) + tuple(self._critic.variables)
 
   def _action(self, time_step, policy_state, seed=None):
-    source = self._choose(time_step, policy_state)
-    seeds = self._rng.make_seeds(2)
+    chance = self._rng if seed is None else _Seeded(seed)
+    source = self._choose(time_step, policy_state, chance)
+    seeds = chance.make_seeds(2)
     seeds = tf.cast(tf.bitwise.bitwise_and(seeds, 0x7FFFFFFF), tf.int32)
     vector = self._act(time_step.observation, source, seeds)
     info = base.PolicyInfo(
@@ -108,14 +112,14 @@ class ExplorationPolicy(base.VectorPolicy):
       tf.ensure_shape(vector, [None, self._codec.size]), source, info
     )
 
-  def _choose(self, time_step, policy_state) -> tf.Tensor:
+  def _choose(self, time_step, policy_state, chance) -> tf.Tensor:
     """Returns who acts now, a `structs.Source`, int32 `[B]`."""
     explorer = self._config.explorer
     actor, searcher = int(structs.Source.ACTOR), int(structs.Source.CEM)
     shape = tf.shape(time_step.step_type)
     if explorer in ('actor', 'cem'):
       return tf.fill(shape, actor if explorer == 'actor' else searcher)
-    draws = self._rng.uniform(shape)
+    draws = chance.uniform(shape)
     drawn = tf.where(draws < self._config.actor_probability, actor, searcher)
     if explorer == 'step_switch':
       return drawn
@@ -140,3 +144,18 @@ class ExplorationPolicy(base.VectorPolicy):
       return best
     acts = source == int(structs.Source.ACTOR)
     return tf.where(acts[:, tf.newaxis], sampled, best)
+
+
+class _Seeded:
+  """What the policy asks of a generator, from one seed."""
+
+  def __init__(self, seed):
+    seed = tfp.random.sanitize_seed(seed)
+    self._draws, self._seeds = tfp.random.split_seed(seed, 2)
+
+  def uniform(self, shape) -> tf.Tensor:
+    return tf.random.stateless_uniform(shape, self._draws)
+
+  def make_seeds(self, count: int) -> tf.Tensor:
+    """Returns int32 `[2, count]`, as generators have it."""
+    return tf.transpose(tfp.random.split_seed(self._seeds, count))

@@ -1,5 +1,6 @@
 """Serving: policies as SavedModels, and programs that run them.
 
-`parts`, `layout`, `golden` and `predictor` need NumPy and TensorFlow alone,
-so that a robot's program starts fast; `export` needs the agent's libraries.
+`predictor`, `follower` and what they import need NumPy and TensorFlow alone,
+so that a robot's program starts fast; `export` and `tracing` need the agent's
+libraries, and `warmup` TensorFlow Serving's.
 """

@@ -9,16 +9,25 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tf_agents.trajectories import time_step as ts
 
 from awopt_agent import __version__, files
+from awopt_agent.serving import (
+  checks,
+  layout,
+  loading,
+  pictures,
+  tracing,
+  warmup,
+)
 from awopt_agent.serving import golden as golden_lib
-from awopt_agent.serving import layout, predictor
 from awopt_agent.serving import parts as parts_lib
+from awopt_agent.serving import signatures as names
 
 __all__ = ['export']
 
 Parts = Sequence[parts_lib.Part]
+
+_LOG = logging.getLogger(__name__)
 
 # Golden inputs that are tried for each that is kept.
 _CANDIDATES = 8
@@ -36,21 +45,28 @@ def export(
   golden_observations: Any = None,
   golden_count: int = 8,
   default_policy: str | None = None,
+  tflite: bool = False,
   overwrite: bool = False,
 ) -> str:
   """Writes `<folder>/<train_step>/`; it appears whole, or not at all.
 
   Each policy kind becomes a signature from the observation's parts to the
-  action's, by name, at any batch size. One more, `q_values`, takes the
-  observation's parts and the action's, as `action_<name>`, to the critic's
-  values `[B]`. `layout` lists the files.
+  action's, by name, at any batch size; `<kind>_with_score` adds the critic's
+  value of the action, and `<kind>_encoded` takes pictures as JPEG or PNG files.
+  Those of the default policy are also named `action`, `action_with_score`,
+  `action_encoded` and `serving_default`. `q_values` takes the observation's
+  parts and the action's, as `action_<name>`, to the critic's values `[B]`.
+  `practice` is the collect policy, with its state and its chance as
+  `state_<name>` in and out, and `practice_initial_state` begins them; so
+  `<kind>_stateful` of a policy kind that keeps a state. `layout` lists the
+  files.
 
   Args:
     agent: An `AwOptAgent`, or whatever has its `policies`, `time_step_spec`
-      and `action_spec`. Each call is served as the first step of an episode,
-      which is what a policy with a state forgets. Without a `q_value`, or
-      where no critic learns, there is no signature for it; it has no
-      variables but the policies'.
+      and `action_spec`. Each call of a policy kind is served as the first
+      step of an episode. Without a `q_value`, or where no critic learns, there
+      are no values; without a `collect_policy`, which takes a seed for all its
+      chance, there is no practice.
     folder: Parent of the versions, such as `<root_dir>/policies`.
     train_step: Learner step of the weights; names the version.
     config: Gin configuration in force.
@@ -61,6 +77,8 @@ def export(
     golden_count: Golden pairs for each signature, at most.
     default_policy: Policy kind that `serving_default` is; None takes the
       agent's headline.
+    tflite: Whether to write the policies as TFLite files too, as far as they
+      can be converted; the metadata say how far they are from the SavedModel.
     overwrite: Whether an existing version may be replaced.
 
   Returns:
@@ -84,7 +102,8 @@ def export(
   observations = _golden_observations(
     specs['observation'], golden_observations, golden_count
   )
-  functions = _trace(agent, specs, default_policy)
+  traced = tracing.trace(agent, specs)
+  aliases = tracing.aliases(traced, default_policy)
   target = os.path.join(folder, str(metadata['train_step']))
   with (
     files.clear_disk_errors(
@@ -95,27 +114,51 @@ def export(
     files.folder_that_becomes(target, overwrite=overwrite) as partial,
   ):
     os.makedirs(os.path.join(partial, layout.EXTRA))
-    signatures = _save(agent, partial, functions)
-    inputs = _golden_inputs(signatures, specs, observations)
-    pairs = golden_lib.make(signatures, inputs, golden_count)
+    _save(agent, partial, traced, aliases)
+    pairs = _make_golden(
+      traced, metadata['policies'], observations, golden_count
+    )
     golden_lib.write(os.path.join(partial, layout.GOLDEN), pairs)
-    _write_json(partial, layout.SPECS, _as_records(specs))
+    warmup.write(partial, _warmup_requests(traced, aliases, pairs))
+    if tflite:
+      metadata['tflite'] = _write_tflite(partial, metadata['policies'], pairs)
+    _write_json(partial, layout.SPECS, _specs_record(specs, traced, aliases))
     _write_json(partial, layout.METADATA, metadata)
     _write_text(partial, layout.CONFIG, config)
     layout.write_checksums(partial)
-    predictor.load(partial)  # What cannot be served shall not appear.
+    loading.load(partial)  # What cannot be served shall not appear.
+  _tell_of_mixture(folder)
   return target
+
+
+def _tell_of_mixture(folder: str) -> None:
+  """Warns where versions of several releases of TensorFlow stand together."""
+  found: dict[str, list[str]] = {}
+  for version in layout.list_versions(folder):
+    try:
+      metadata = loading.read_json(
+        os.path.join(folder, version), layout.METADATA
+      )
+      release = '.'.join(metadata['tensorflow'].split('.')[:2])
+    except (OSError, ValueError, KeyError):  # No version of ours, or damaged.
+      continue
+    found.setdefault(release, []).append(version)
+  if len(found) > 1:
+    by = '; '.join(
+      f'{", ".join(versions)} by {release}'
+      for release, versions in found.items()
+    )
+    _LOG.warning(
+      '%s holds versions of several releases of TensorFlow (%s): export them '
+      'again with one, or keep them in folders of their own.',
+      folder,
+      by,
+    )
 
 
 def _make_metadata(agent, train_step, success, default_policy) -> dict:
   """Returns what `metadata.json` holds; no time, so exports can be compared."""
   kinds = sorted(agent.policies)
-  for name in (predictor.DEFAULT_SIGNATURE, predictor.Q_SIGNATURE):
-    if name in kinds:
-      raise ValueError(
-        f'a policy is named {name!r}, as a signature of every export; rename '
-        'it.'
-      )
   if default_policy not in kinds:
     raise ValueError(
       f'unknown default_policy {default_policy!r}; choose one of '
@@ -150,120 +193,128 @@ def _golden_observations(
   if observations is None:
     return golden_lib.sample(parts, count, _SAMPLING_SEED)
   values = parts_lib.flatten(parts, observations, 'golden_observations')
-  arrays, _ = parts_lib.check(parts, values, 'golden_observations')
+  arrays, _ = checks.check(parts, values, 'golden_observations')
   return {name: array[:count] for name, array in arrays.items()}
 
 
-def _golden_inputs(
-  signatures: Iterable[str],
-  specs: Mapping[str, Parts],
+def _make_golden(
+  traced: Mapping[str, tracing.Traced],
+  kinds: Iterable[str],
   observations: Mapping[str, np.ndarray],
-) -> dict[str, Mapping[str, np.ndarray]]:
-  """Returns candidates by signature; actions are at random."""
-  inputs = dict.fromkeys(signatures, observations)
-  if predictor.Q_SIGNATURE in inputs:
-    parts = parts_lib.as_inputs(specs['observation'], specs['action'])
-    count = len(next(iter(observations.values())))
-    actions = golden_lib.sample(
-      parts[len(observations) :], count, _SAMPLING_SEED + 1
+  count: int,
+) -> dict[str, golden_lib.Golden]:
+  """Returns golden pairs of all signatures that take observations.
+
+  What else they take is at random.
+  """
+  first = {
+    name: traced[name] for name in (*kinds, names.Q_VALUES) if name in traced
+  }
+  pairs = golden_lib.make(
+    _as_array_functions(first), _golden_inputs(first, observations), count
+  )
+  kept = {
+    name: next(iter(pairs.values())).inputs[name] for name in observations
+  }
+  encoded = {
+    name: golden_lib.Golden(
+      pictures.encode(traced[kind].signature.inputs, pairs[kind].inputs),
+      # PNG files lose nothing: the same answers.
+      pairs[kind].outputs,
     )
-    inputs[predictor.Q_SIGNATURE] = {**observations, **actions}
-  return inputs
+    for kind in kinds
+    if (name := kind + names.ENCODED) in traced
+  }
+  others = {
+    name: one
+    for name, one in traced.items()
+    if one.signature.batched and name not in {*pairs, *encoded}
+  }
+  return (
+    pairs
+    | encoded
+    | golden_lib.make_steady(
+      _as_array_functions(others), _golden_inputs(others, kept)
+    )
+  )
+
+
+def _as_array_functions(
+  traced: Mapping[str, tracing.Traced],
+) -> dict[str, loading.ArrayFunction]:
+  return {
+    name: loading.as_array_function(one.function)
+    for name, one in traced.items()
+  }
+
+
+def _golden_inputs(
+  traced: Mapping[str, tracing.Traced], observations: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
+  """Returns inputs `[K, ...]` by signature, around given observations."""
+  count = len(next(iter(observations.values())))
+  found = {}
+  for name, (signature, _) in traced.items():
+    missing = [p for p in signature.inputs if p.name not in observations]
+    sampled = golden_lib.sample(missing, count, _SAMPLING_SEED + 1)
+    found[name] = {**observations, **sampled}
+  return found
+
+
+def _warmup_requests(
+  traced: Mapping[str, tracing.Traced],
+  aliases: Mapping[str, str],
+  pairs: Mapping[str, golden_lib.Golden],
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+  """Yields each signature with inputs for one robot."""
+  one_of = {name: name for name in traced} | dict(aliases)
+  for name, source in one_of.items():
+    if not traced[source].signature.batched:
+      yield name, {part.name: np.int32(1) for part in traced[source][0].inputs}
+    elif source in pairs:
+      inputs = pairs[source].inputs
+      yield name, {part: rows[:1] for part, rows in inputs.items()}
+
+
+def _write_tflite(
+  folder: str, kinds: Iterable[str], pairs: Mapping[str, golden_lib.Golden]
+) -> dict[str, dict[str, Any]]:
+  """Returns what the metadata say of the files."""
+  from awopt_agent.serving import tflite  # The converter takes seconds.
+
+  return {
+    kind: tflite.convert(folder, kind, pairs[kind]).as_record()
+    for kind in kinds
+  }
 
 
 def _save(
-  agent, folder: str, functions: Mapping[str, Any]
-) -> dict[str, predictor.ArrayFunction]:
-  """Writes the SavedModel; returns its functions as they are in memory.
+  agent,
+  folder: str,
+  traced: Mapping[str, tracing.Traced],
+  aliases: Mapping[str, str],
+) -> None:
+  """Writes the SavedModel.
 
   A `PolicySaver` export holds types of TensorFlow Probability, and does not
   load without it. A module of our own, with plain tensors in and out, does.
   """
-  module = tf.Module()
+  functions = {name: one.function for name, one in traced.items()}
+  functions |= {alias: functions[name] for alias, name in aliases.items()}
   variables = {
     variable.ref(): variable
-    for policy in agent.policies.values()
-    for variable in policy.variables()
+    for owner in (*agent.policies.values(), *functions.values())
+    for variable in _variables_of(owner)
   }
+  module = tf.Module()
   module.policy_variables = list(variables.values())
   with _without_notices():
-    tf.saved_model.save(module, folder, signatures=dict(functions))
-  return {
-    name: predictor.as_array_function(function)
-    for name, function in functions.items()
-  }
+    tf.saved_model.save(module, folder, signatures=functions)
 
 
-def _trace(
-  agent, specs: Mapping[str, Parts], default_policy: str
-) -> dict[str, Any]:
-  """Returns the functions by signature, each for any batch size."""
-  functions = {
-    kind: _trace_policy(policy, specs)
-    for kind, policy in agent.policies.items()
-  }
-  functions[predictor.DEFAULT_SIGNATURE] = functions[default_policy]
-  if getattr(agent, 'learns_values', hasattr(agent, 'q_value')):
-    functions[predictor.Q_SIGNATURE] = _trace_q_value(agent, specs)
-  return functions
-
-
-def _trace_policy(policy, specs: Mapping[str, Parts]):
-  """Returns a policy as a function from parts to parts."""
-  observation_spec = policy.time_step_spec.observation
-  inputs, outputs = (
-    [part.name for part in specs[side]] for side in ('observation', 'action')
-  )
-
-  @tf.function(autograph=False)
-  def act(**values):
-    observation = tf.nest.pack_sequence_as(
-      observation_spec, [values[name] for name in inputs]
-    )
-    first = _first_step(policy.time_step_spec, observation)
-    state = policy.get_initial_state(tf.shape(first.step_type)[0])
-    step = policy.action(first, state)
-    return dict(zip(outputs, tf.nest.flatten(step.action), strict=True))
-
-  return act.get_concrete_function(**_tensor_specs(specs['observation']))
-
-
-def _trace_q_value(agent, specs: Mapping[str, Parts]):
-  """Returns the critic as a function from parts to values `[B]`."""
-  parts = parts_lib.as_inputs(specs['observation'], specs['action'])
-  nests = agent.time_step_spec.observation, agent.action_spec
-
-  @tf.function(autograph=False)
-  def value(**values):
-    observation, action = tf.nest.pack_sequence_as(
-      nests, [values[part.name] for part in parts]
-    )
-    return {predictor.Q_SIGNATURE: agent.q_value(observation, action)}
-
-  return value.get_concrete_function(**_tensor_specs(parts))
-
-
-def _tensor_specs(parts: Parts) -> dict[str, tf.TensorSpec]:
-  return {
-    part.name: tf.TensorSpec([None, *part.shape], part.dtype, part.name)
-    for part in parts
-  }
-
-
-def _first_step(time_step_spec, observation) -> ts.TimeStep:
-  """Fills the fields that no policy of ours looks at."""
-  batch = tf.shape(tf.nest.flatten(observation)[0])[:1]
-  fill = lambda spec, value: tf.fill(  # noqa: E731
-    tf.concat([batch, spec.shape], 0), tf.constant(value, spec.dtype)
-  )
-  return ts.TimeStep(
-    step_type=fill(time_step_spec.step_type, int(ts.StepType.FIRST)),
-    reward=tf.nest.map_structure(
-      lambda spec: fill(spec, 0), time_step_spec.reward
-    ),
-    discount=fill(time_step_spec.discount, 1),
-    observation=observation,
-  )
+def _variables_of(owner: Any) -> Iterable[tf.Variable]:
+  """Returns those of a policy, or those that a function reads."""
+  return owner.variables() if callable(owner.variables) else owner.variables
 
 
 @contextlib.contextmanager
@@ -278,10 +329,17 @@ def _without_notices() -> Iterator[None]:
     logger.setLevel(level)
 
 
-def _as_records(specs: Mapping[str, Parts]) -> dict[str, list]:
+def _specs_record(
+  specs: Mapping[str, Parts],
+  traced: Mapping[str, tracing.Traced],
+  aliases: Mapping[str, str],
+) -> dict[str, Any]:
+  """Returns what `specs.json` holds."""
+  found = {name: one.signature for name, one in traced.items()}
+  found |= {alias: found[name] for alias, name in aliases.items()}
   return {
     side: [part.as_record() for part in parts] for side, parts in specs.items()
-  }
+  } | {'signatures': names.as_records(found)}
 
 
 def _write_json(folder: str, name: str, content: Any) -> None:

@@ -7,12 +7,22 @@ import numpy as np
 
 from awopt_agent.serving import parts as parts_lib
 
-__all__ = ['Golden', 'difference', 'make', 'read', 'sample', 'write']
+__all__ = [
+  'Golden',
+  'difference',
+  'make',
+  'make_steady',
+  'read',
+  'sample',
+  'write',
+]
 
 Arrays = Mapping[str, np.ndarray]
 
 # Absolute, and relative to values above 1; discrete parts must be equal.
 TOLERANCE = 1e-5
+# A search that flips moves an action by more than this, rounding by less.
+_STEADY = 1e-3
 # Specs of greater bounds than this mean no bounds.
 _UNBOUNDED = 1e6
 
@@ -43,13 +53,14 @@ def make(
   """Asks each function for its answers.
 
   A search may flip between two actions of nearly equal score by a rounding
-  error, and another processor rounds differently. So the rows are kept whose
-  answers change least when the inputs change in the last digits.
+  error, and another processor rounds differently. So the rows are kept for
+  which no function's answers change much when the inputs change in the last
+  digits.
 
   Args:
     functions: By signature, from inputs to outputs `[K, ...]` by name.
-    inputs: By signature, candidates `[K, ...]` by name.
-    count: Rows to keep of each signature's, at most.
+    inputs: By signature, candidates `[K, ...]` by name; the same K for all.
+    count: Rows to keep, at most; the same for all.
 
   Returns:
     Golden pairs by signature.
@@ -57,10 +68,40 @@ def make(
   Raises:
     ValueError: If an answer is not finite.
   """
+  outputs, moved = {}, []
+  for name, call in functions.items():
+    outputs[name], distance = _ask(name, call, inputs[name])
+    moved.append(distance)
+  rows = np.sort(np.argsort(np.max(moved, axis=0), kind='stable')[:count])
   return {
-    name: _make_one(name, call, inputs[name], count)
-    for name, call in functions.items()
+    name: Golden(_take(inputs[name], rows), _take(outputs[name], rows))
+    for name in functions
   }
+
+
+def make_steady(
+  functions: Mapping[str, Callable[[Arrays], Arrays]],
+  inputs: Mapping[str, Arrays],
+) -> dict[str, Golden]:
+  """Asks each function for its answers to few inputs.
+
+  Args:
+    functions: As of `make`.
+    inputs: As of `make`.
+
+  Returns:
+    Golden pairs by signature, without the rows that change when the inputs
+    change in the last digits.
+
+  Raises:
+    ValueError: If an answer is not finite.
+  """
+  pairs = {}
+  for name, call in functions.items():
+    outputs, moved = _ask(name, call, inputs[name])
+    rows = np.flatnonzero(moved < _STEADY)
+    pairs[name] = Golden(_take(inputs[name], rows), _take(outputs, rows))
+  return {name: pair for name, pair in pairs.items() if _rows(pair)}
 
 
 def difference(golden: Golden, call: Callable[[Arrays], Arrays]) -> str | None:
@@ -88,32 +129,56 @@ def difference(golden: Golden, call: Callable[[Arrays], Arrays]) -> str | None:
 
 
 def write(path: str, pairs: Mapping[str, Golden]) -> None:
-  """Writes pairs by signature as an npz file; equal pairs, equal bytes."""
-  np.savez_compressed(
-    path,
-    **{
-      f'{signature}/{side}/{name}': value
-      for signature, golden in pairs.items()
-      for side, values in golden._asdict().items()
-      for name, value in values.items()
-    },
-  )
+  """Writes pairs by signature as an npz file; equal pairs, equal bytes.
+
+  Signatures share inputs, and pictures are large: the first inputs of a name
+  are written once, under that name.
+  """
+  arrays: dict[str, np.ndarray] = {}
+  for signature, golden in pairs.items():
+    arrays[f'takes/{signature}'] = np.array([*golden.inputs], str)
+    for name, value in golden.inputs.items():
+      shared = arrays.setdefault(f'inputs/{name}', value)
+      if shared.dtype != value.dtype or not np.array_equal(shared, value):
+        arrays[f'inputs/{name}/{signature}'] = value
+    for name, value in golden.outputs.items():
+      arrays[f'outputs/{signature}/{name}'] = value
+  np.savez_compressed(path, **arrays)
 
 
 def read(path: str) -> dict[str, Golden]:
   """Returns what `write` wrote."""
-  pairs: dict[str, dict[str, dict]] = {}
   with np.load(path, allow_pickle=False) as file:
-    for key in file.files:
-      signature, side, name = key.split('/')
-      sides = pairs.setdefault(signature, {'inputs': {}, 'outputs': {}})
-      sides[side][name] = file[key]
-  return {signature: Golden(**sides) for signature, sides in pairs.items()}
+    arrays = {key: file[key] for key in file.files}
+  return {
+    key.removeprefix('takes/'): _read_one(arrays, key.removeprefix('takes/'))
+    for key in arrays
+    if key.startswith('takes/')
+  }
 
 
-def _make_one(
-  name: str, call: Callable[[Arrays], Arrays], inputs: Arrays, count: int
-) -> Golden:
+def _read_one(arrays: Arrays, signature: str) -> Golden:
+  own, shared = 'inputs/{}/' + signature, 'inputs/{}'
+  prefix = f'outputs/{signature}/'
+  return Golden(
+    inputs={
+      str(name): arrays[
+        (own if own.format(name) in arrays else shared).format(name)
+      ]
+      for name in arrays[f'takes/{signature}']
+    },
+    outputs={
+      key.removeprefix(prefix): value
+      for key, value in arrays.items()
+      if key.startswith(prefix)
+    },
+  )
+
+
+def _ask(
+  name: str, call: Callable[[Arrays], Arrays], inputs: Arrays
+) -> tuple[Arrays, np.ndarray]:
+  """Returns a function's answers, and how far a nudge moves each row's."""
   outputs = call(inputs)
   if not all(np.all(np.isfinite(value)) for value in outputs.values()):
     raise ValueError(
@@ -121,9 +186,7 @@ def _make_one(
       'earlier checkpoint, whose weights are.'
     )
   nudged = {part: _nudge(value) for part, value in inputs.items()}
-  moved = _distance(outputs, call(nudged))
-  rows = np.sort(np.argsort(moved, kind='stable')[:count])
-  return Golden(_take(inputs, rows), _take(outputs, rows))
+  return outputs, _distance(outputs, call(nudged))
 
 
 def _sample_part(part: parts_lib.Part, count: int, rng) -> np.ndarray:
@@ -176,6 +239,10 @@ def _distance(left: Arrays, right: Arrays) -> np.ndarray:
     ],
     axis=0,
   )
+
+
+def _rows(golden: Golden) -> int:
+  return len(next(iter(golden.outputs.values())))
 
 
 def _take(values: Arrays, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -4,10 +4,12 @@ A version is a folder named by its training step, as TensorFlow's model server
 likes it: the SavedModel's own files, and ours, which model servers leave
 alone, in `assets.extra`:
 
-specs.json: parts of observation and action.
+specs.json: parts of observation and action, and of every signature.
 metadata.json: versions, training step, measured success.
 config.gin: configuration in force.
 golden.npz: pairs of inputs and outputs.
+tf_serving_warmup_requests: what a model server asks before it serves.
+<policy>.tflite: the policy alone, where it was asked for.
 SHA256SUMS: of all other files of the version; `sha256sum -c` reads it.
 """
 
@@ -20,8 +22,10 @@ __all__ = [
   'GOLDEN',
   'METADATA',
   'SPECS',
+  'WARMUP',
   'check_files',
   'find_version',
+  'list_versions',
   'write_checksums',
 ]
 
@@ -30,6 +34,8 @@ SPECS = os.path.join(EXTRA, 'specs.json')
 METADATA = os.path.join(EXTRA, 'metadata.json')
 CONFIG = os.path.join(EXTRA, 'config.gin')
 GOLDEN = os.path.join(EXTRA, 'golden.npz')
+# The model server's own name for it.
+WARMUP = os.path.join(EXTRA, 'tf_serving_warmup_requests')
 _CHECKSUMS = os.path.join(EXTRA, 'SHA256SUMS')
 _NEEDED = {
   'saved_model.pb',
@@ -56,7 +62,7 @@ def find_version(folder: str) -> str:
     raise ValueError(
       f'{folder} is no folder; pass one that awopt-export wrote.'
     )
-  versions = sorted(filter(str.isdecimal, os.listdir(folder)), key=int)
+  versions = list_versions(folder)
   looks_like_version = os.path.basename(os.path.abspath(folder)).isdecimal()
   is_version = {'saved_model.pb', EXTRA} & set(os.listdir(folder))
   if is_version or (looks_like_version and not versions):
@@ -69,6 +75,15 @@ def find_version(folder: str) -> str:
   paths = [os.path.join(folder, version) for version in reversed(versions)]
   # Where none is complete, the newest one's error tells what it lacks.
   return next(filter(_is_complete, paths), paths[0])
+
+
+def list_versions(folder: str) -> list[str]:
+  """Returns the names of the versions in a folder, the newest last.
+
+  Raises:
+    OSError: If it cannot be read.
+  """
+  return sorted(filter(str.isdecimal, os.listdir(folder)), key=int)
 
 
 def write_checksums(folder: str) -> None:

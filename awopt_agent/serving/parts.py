@@ -7,14 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 __all__ = [
+  'BYTES',
   'Part',
   'as_inputs',
-  'check',
   'flatten',
   'from_record',
   'from_spec',
   'pack',
+  'prefixed',
 ]
+
+# What NumPy names the type of byte strings.
+BYTES = 'bytes'
 
 
 class Part(NamedTuple):
@@ -24,7 +28,7 @@ class Part(NamedTuple):
     name: Its name in signatures: the path, joined by underscores.
     path: Keys and indices that lead to it in the nest; () for a bare tensor.
     shape: Without batch dimension.
-    dtype: Name of the NumPy type.
+    dtype: Name of the NumPy type; 'bytes' for an encoded picture.
     minimum: Lower bound, a scalar or of `shape`; None if it has none.
     maximum: Upper bound, likewise.
   """
@@ -101,7 +105,7 @@ def as_inputs(
   Raises:
     ValueError: If two of them would have the same name.
   """
-  renamed = [part._replace(name=f'action_{part.name}') for part in action]
+  renamed = prefixed('action', action)
   taken = {part.name for part in observation}
   for part in renamed:
     if part.name in taken:
@@ -110,6 +114,11 @@ def as_inputs(
         f'be named {part.name!r} in a SavedModel; rename one of them.'
       )
   return (*observation, *renamed)
+
+
+def prefixed(prefix: str, parts: Sequence[Part]) -> tuple[Part, ...]:
+  """Returns the parts under names that begin with `<prefix>_`."""
+  return tuple(part._replace(name=f'{prefix}_{part.name}') for part in parts)
 
 
 def flatten(parts: Sequence[Part], nest: Any, what: str) -> dict[str, Any]:
@@ -156,45 +165,6 @@ def pack(parts: Sequence[Part], values: Mapping[str, Any]) -> Any:
   return _with_tuples(root)
 
 
-def check(
-  parts: Sequence[Part], values: Mapping[str, Any], what: str
-) -> tuple[dict[str, np.ndarray], bool]:
-  """Checks the values of one observation, or of a batch of them.
-
-  Args:
-    parts: Their specs.
-    values: By name, each of its part's shape, or `[B, ...]`.
-    what: What they are, for messages.
-
-  Returns:
-    Arrays `[B, ...]` by name, and whether there was a batch dimension.
-
-  Raises:
-    ValueError: If a type or shape is wrong, a value is not finite, or the
-      batch sizes differ. The message names the part.
-  """
-  arrays = {
-    part.name: _checked(part, values[part.name], f'{what} {part.name!r}')
-    for part in parts
-  }
-  outer = {
-    name: array.shape[: array.ndim - rank]
-    for (name, array), rank in zip(
-      arrays.items(), (len(part.shape) for part in parts), strict=True
-    )
-  }
-  if len(set(outer.values())) > 1:
-    found = ', '.join(f'{name} {list(size)}' for name, size in outer.items())
-    raise ValueError(
-      f'the parts of the {what} differ in their batch dimensions ({found}); '
-      'pass one, or a batch, of each.'
-    )
-  batched = outer[parts[0].name] != ()
-  if not batched:
-    arrays = {name: array[np.newaxis] for name, array in arrays.items()}
-  return arrays, batched
-
-
 def _part_of(path: tuple, leaf: Any, bare_name: str) -> Part:
   # Tensor specs have TensorFlow's types, array specs NumPy's.
   dtype = np.dtype(getattr(leaf.dtype, 'as_numpy_dtype', leaf.dtype))
@@ -237,31 +207,6 @@ def _with_tuples(nest: Any) -> Any:
   if all(isinstance(key, int) for key in values):
     return tuple(values[index] for index in sorted(values))
   return values
-
-
-def _checked(part: Part, value: Any, name: str) -> np.ndarray:
-  try:
-    array = np.asarray(value)
-  except ValueError:  # A ragged list.
-    array = np.asarray(None)
-  if array.dtype != np.dtype(part.dtype):
-    raise ValueError(
-      f'{name} must be {part.dtype}, got {array.dtype}; pass '
-      f'np.asarray(value, np.{part.dtype}).'
-    )
-  shape = list(part.shape)
-  if list(array.shape) != shape and list(array.shape[1:]) != shape:
-    raise ValueError(
-      f'{name} must have shape {shape}, or [B, ...] of it, got '
-      f'{list(array.shape)}.'
-    )
-  if array.size == 0 and 0 not in part.shape:
-    raise ValueError(f'{name} is an empty batch; pass at least one row.')
-  if array.dtype.kind == 'f' and not np.all(np.isfinite(array)):
-    raise ValueError(
-      f'{name} holds NaN or infinity; check the sensor it comes from.'
-    )
-  return array
 
 
 def _bound_to_json(bound: np.ndarray | None) -> Any:

@@ -1,30 +1,20 @@
 """Loads an exported policy, and acts by it once it has proved itself."""
 
-import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+import time
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from awopt_agent.serving import golden as golden_lib
-from awopt_agent.serving import layout
+from awopt_agent.serving import checks, layout, loading, pictures
+from awopt_agent.serving import latency as latency_lib
+from awopt_agent.serving import limits as limits_lib
 from awopt_agent.serving import parts as parts_lib
+from awopt_agent.serving import signatures as names
 
-__all__ = [
-  'DEFAULT_SIGNATURE',
-  'Q_SIGNATURE',
-  'ArrayFunction',
-  'Predictor',
-  'as_array_function',
-  'load',
-]
-
-DEFAULT_SIGNATURE = 'serving_default'
-# Of the signature, and of its only output.
-Q_SIGNATURE = 'q_values'
-ArrayFunction = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+__all__ = ['Predictor']
 
 
 class Predictor:
@@ -33,7 +23,13 @@ class Predictor:
   Needs NumPy and TensorFlow alone. Safe to call from several threads.
   """
 
-  def __init__(self, folder: str, *, policy: str | None = None):
+  def __init__(
+    self,
+    folder: str,
+    *,
+    policy: str | None = None,
+    limits: limits_lib.ActionLimits | None = None,
+  ):
     """Loads and checks.
 
     Args:
@@ -41,19 +37,22 @@ class Predictor:
         which the newest complete one is taken.
       policy: Its kind: 'actor', 'cem' or 'cem_with_candidate'; None takes
         the one that the run is judged by.
+      limits: Of every action, beside the action spec's bounds.
 
     Raises:
       ValueError: If the folder is incomplete or was changed, if it does not
-        give the golden actions, or if it lacks the policy.
+        give the golden actions, if it lacks the policy, or if the limits do
+        not fit its specs.
     """
     self.folder = layout.find_version(folder)
-    model = load(self.folder)
-    self._metadata = _read_json(self.folder, layout.METADATA)
-    specs = _read_json(self.folder, layout.SPECS)
+    model = loading.load(self.folder)
+    self._metadata = loading.read_json(self.folder, layout.METADATA)
+    specs = loading.read_json(self.folder, layout.SPECS)
     self._observation_parts, self._action_parts = (
       tuple(map(parts_lib.from_record, specs[side]))
       for side in ('observation', 'action')
     )
+    self._signatures = names.from_records(specs['signatures'])
     known = self._metadata['policies']
     if policy is None:
       policy = self._metadata['default_policy']
@@ -63,12 +62,36 @@ class Predictor:
         f'{", ".join(known)}.'
       )
     self.policy = policy
-    self._call = as_array_function(model.signatures[policy])
-    self._q_call = (
-      as_array_function(model.signatures[Q_SIGNATURE])
-      if Q_SIGNATURE in model.signatures
-      else None
+    self._limiter = limits_lib.Limiter(
+      self._observation_parts, self._action_parts, limits
     )
+    self._latency = latency_lib.LatencyWindow()
+    self._calls = {
+      name: loading.as_array_function(model.signatures[name])
+      for name in self._signatures
+    }
+
+  @property
+  def version(self) -> int:
+    """Training step of the weights."""
+    return int(self._metadata['train_step'])
+
+  @property
+  def signatures(self) -> Mapping[str, names.Signature]:
+    """What `run` can run, by name."""
+    return types.MappingProxyType(self._signatures)
+
+  @property
+  def clipped(self) -> limits_lib.Clipped:
+    """How many actions the spec and the limits changed so far."""
+    return self._limiter.counts
+
+  def latency(self) -> latency_lib.Latency:
+    """Returns percentiles of how long the latest calls took, checks included.
+
+    Those that were refused do not count.
+    """
+    return self._latency.read()
 
   @property
   def metadata(self) -> dict[str, Any]:
@@ -87,8 +110,8 @@ class Predictor:
 
   @property
   def has_q_value(self) -> bool:
-    """Whether the export has what `q_value` needs; older ones have not."""
-    return self._q_call is not None
+    """Whether the export has what `q_value` needs: a critic that learnt."""
+    return names.Q_VALUES in self._signatures
 
   def predict(self, observation: Any) -> Any:
     """Chooses the action for an observation, or for each of a batch.
@@ -102,13 +125,15 @@ class Predictor:
       dimension if the observation has one.
 
     Raises:
-      ValueError: If the observation does not fit the spec or is not finite;
-        the message names the part.
+      ValueError: If the observation does not fit the spec, its bounds too, or
+        is not finite; the message names the part.
+      FloatingPointError: If the policy's answer is not finite.
     """
+    start = time.perf_counter()
     arrays, batched = _as_arrays(
       self._observation_parts, observation, 'observation'
     )
-    actions = self._call(arrays)
+    actions = self._answer(self.policy, arrays, start)
     if not batched:
       actions = {name: value[0] for name, value in actions.items()}
     return parts_lib.pack(self._action_parts, actions)
@@ -129,14 +154,80 @@ class Predictor:
         finite, which names the part; if their batch sizes differ; or if the
         export has no values.
     """
-    if self._q_call is None:
+    start = time.perf_counter()
+    if not self.has_q_value:
       raise ValueError(
-        f'{self.folder} has no signature {Q_SIGNATURE!r}, as exports of '
-        'earlier versions; export the policy again.'
+        f'{self.folder} has no signature {names.Q_VALUES!r}, for nothing there '
+        'learnt values; export the policy of an agent whose critic learns.'
       )
     arrays, batched = self._as_q_inputs(observation, action)
-    values = self._q_call(arrays)[Q_SIGNATURE]
+    values = self._answer(names.Q_VALUES, arrays, start)[names.Q_VALUES]
     return values if batched else float(values[0])
+
+  def run(
+    self, signature: str, arrays: Mapping[str, Any]
+  ) -> dict[str, np.ndarray]:
+    """Runs a signature, as a model server does, on arrays that are checked.
+
+    Args:
+      signature: One of `signatures`.
+      arrays: By the names of its inputs, each `[B, ...]`; for an encoded
+        picture, bytes `[B]`.
+
+    Returns:
+      Its outputs `[B, ...]` by name; actions are bounded by the action spec
+      and the limits. A score is that of the policy's own action, before any
+      limit.
+
+    Raises:
+      ValueError: If there is no such signature, or an input is missing,
+        unknown, of another type, shape or size, out of its bounds, not finite
+        or no picture; the message names it.
+      FloatingPointError: If the policy's answer is not finite.
+    """
+    start = time.perf_counter()
+    record = self._signatures.get(signature)
+    if record is None:
+      raise ValueError(
+        f'{self.folder} has no signature {signature!r}; choose one of '
+        f'{", ".join(sorted(self._signatures))}.'
+      )
+    values = parts_lib.flatten(record.inputs, arrays, 'input')
+    if not record.batched:
+      checked = checks.check_one(record.inputs, values, 'input')
+      return self._answer(signature, checked, start)
+    checked = checks.check_batch(record.inputs, values, 'input')
+    for part, files in self._files(record, checked):
+      pictures.check(part, files, f'input {part.name!r}')
+    try:
+      return self._answer(signature, checked, start)
+    except tf.errors.InvalidArgumentError as error:
+      for part, files in self._files(record, checked):
+        if problem := pictures.find_damaged(part, files):
+          raise ValueError(
+            f'input {part.name!r}, {problem}; send the picture again.'
+          ) from error
+      raise
+
+  def _files(self, record: names.Signature, arrays: Mapping[str, np.ndarray]):
+    """Returns the pictures among a signature's inputs, with their files."""
+    encoded = {p.name for p in record.inputs if p.dtype == parts_lib.BYTES}
+    return [
+      (part, arrays[part.name])
+      for part in self._observation_parts
+      if part.name in encoded
+    ]
+
+  def _answer(
+    self, signature: str, arrays: Mapping[str, np.ndarray], start: float
+  ) -> dict[str, np.ndarray]:
+    """Runs a signature on what was checked, and bounds its actions."""
+    outputs = self._calls[signature](arrays)
+    limits_lib.check_finite(outputs)
+    if all(part.name in outputs for part in self._action_parts):
+      outputs = self._limiter.limit(arrays, outputs)
+    self._latency.add(time.perf_counter() - start)
+    return outputs
 
   def _as_q_inputs(
     self, observation: Any, action: Any
@@ -158,67 +249,12 @@ class Predictor:
     return dict(zip(names, arrays, strict=True)), batched
 
 
-def load(folder: str) -> Any:
-  """Loads a version and checks it against its sums and golden pairs.
-
-  Args:
-    folder: A version folder.
-
-  Returns:
-    What `tf.saved_model.load` returns.
-
-  Raises:
-    ValueError: If a file is missing or changed, or the policy answers a
-      golden input otherwise than when it was exported.
-  """
-  layout.check_files(folder)
-  try:
-    model = tf.saved_model.load(folder)
-  # A damaged file raises whatever the reader that meets it first likes.
-  except Exception as error:
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    raise ValueError(
-      f'{folder} cannot be loaded: {reason}; export the policy again.'
-    ) from error
-  _check_golden(model, folder)
-  return model
-
-
-def as_array_function(signature: Callable[..., Mapping]) -> ArrayFunction:
-  """Makes a signature take and return NumPy arrays by name."""
-
-  def call(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    tensors = {name: tf.constant(value) for name, value in values.items()}
-    return {name: value.numpy() for name, value in signature(**tensors).items()}
-
-  return call
-
-
 def _as_arrays(
   parts: Sequence[parts_lib.Part], nest: Any, what: str
 ) -> tuple[dict[str, np.ndarray], bool]:
-  """Checks a nest as `parts.check` does."""
-  return parts_lib.check(parts, parts_lib.flatten(parts, nest, what), what)
+  """Checks a nest as `checks.check` does."""
+  return checks.check(parts, parts_lib.flatten(parts, nest, what), what)
 
 
 def _outer_shape(arrays: Mapping[str, np.ndarray], batched: bool) -> list[int]:
   return [len(next(iter(arrays.values())))] if batched else []
-
-
-def _check_golden(model: Any, folder: str) -> None:
-  pairs = golden_lib.read(os.path.join(folder, layout.GOLDEN))
-  for signature, golden in pairs.items():
-    function = as_array_function(model.signatures[signature])
-    problem = golden_lib.difference(golden, function)
-    if problem:
-      exported_by = _read_json(folder, layout.METADATA)['tensorflow']
-      raise ValueError(
-        f'{folder}: signature {signature!r} {problem}; it was exported with '
-        f'TensorFlow {exported_by}, here is {tf.__version__}: export the '
-        'policy again, with this one.'
-      )
-
-
-def _read_json(folder: str, name: str) -> Any:
-  with open(os.path.join(folder, name), encoding='utf-8') as file:
-    return json.load(file)

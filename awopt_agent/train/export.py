@@ -11,6 +11,11 @@ def _parse():
   parser.add_argument(
     '--overwrite', action='store_true', help='replace an existing version'
   )
+  parser.add_argument(
+    '--tflite',
+    action='store_true',
+    help='write TFLite files too, and say how far they are from the SavedModel',
+  )
   return parser.parse_args()
 
 

@@ -4,6 +4,7 @@ import contextlib
 
 from awopt_agent import envs
 from awopt_agent.serving import export as export_lib
+from awopt_agent.serving import layout, loading, tflite
 from awopt_agent.train import (
   builders,
   checkpoints,
@@ -47,6 +48,10 @@ def export(flags) -> str:
     train_step=step,
     config=stored,
     success=metrics.MetricsLog(folder.metrics).success_at(step),
+    tflite=flags.tflite,
     overwrite=flags.overwrite,
   )
+  metadata = loading.read_json(path, layout.METADATA)
+  for line in tflite.describe(metadata.get('tflite', {})):
+    print(line)
   return f'exported learner step {step} to {path}'

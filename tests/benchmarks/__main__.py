@@ -20,7 +20,13 @@ from awopt_agent import agent as agent_lib
 from awopt_agent import envs
 from awopt_agent.train import config as config_lib
 from awopt_agent.train import loop
-from tests.benchmarks import environments, learning, reading, searching
+from tests.benchmarks import (
+  environments,
+  learning,
+  reading,
+  searching,
+  serving,
+)
 
 _REPEATS = 5
 _OUT = 'bench.jsonl'
@@ -76,6 +82,7 @@ def main() -> None:
     for name, value, unit, reference in itertools.chain(
       environments.measure(),
       searching.measure(),
+      serving.measure(),
       learning.measure(),
       reading.measure(),
       _policies(agent),

@@ -179,3 +179,35 @@ def test_a_step_switch_draws_at_every_step():
 def test_an_unknown_explorer_is_named():
   with pytest.raises(ValueError, match="explorer .* got 'boltzmann'"):
     exploration.ExplorationConfig(explorer='boltzmann')
+
+
+def _seeded(policy, step, state, seed):
+  return policy.action(step, state, seed=tf.constant(seed, tf.int32))
+
+
+@pytest.mark.parametrize('explorer', exploration.EXPLORERS)
+def test_a_seed_decides_all_chance_of_a_call(explorer):
+  policy = make_policy(0.5, explorer=explorer, actor_std=0.3)
+  state = policy.get_initial_state(20)
+  steps = fakes.time_steps([0.0] * 20, first=True)
+  before = policy._rng.state.numpy()
+  one, two, other = (
+    _seeded(policy, steps, state, seed) for seed in ([3, 4], [3, 4], [3, 5])
+  )
+  np.testing.assert_array_equal(one.info.source, two.info.source)
+  np.testing.assert_array_equal(one.action['move'], two.action['move'])
+  if explorer != 'cem':  # Which finds the corner by any seed.
+    assert np.any(one.action['move'] != other.action['move'])
+  np.testing.assert_array_equal(policy._rng.state, before)
+
+
+def test_seeds_draw_the_actor_by_its_share():
+  policy = make_policy(0.2)
+  step = fakes.time_steps([0.0] * 100, first=True)
+  act = tf.function(policy.action, autograph=False)
+  sources = [
+    act(step, policy.get_initial_state(100), tf.constant([0, n])).info.source
+    for n in range(50)
+  ]
+  # 5000 draws; 5 standard errors are 5 sqrt(.2 * .8 / 5000) = .028.
+  assert abs(np.mean(np.array(sources) == ACTOR) - 0.2) < 0.028

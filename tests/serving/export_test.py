@@ -8,20 +8,41 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
 import awopt_agent
 from awopt_agent.serving import export as export_lib
-from awopt_agent.serving import golden, layout, predictor
+from awopt_agent.serving import golden, layout, loading
 from tests.serving import fakes
 
-KINDS = ('actor', 'cem', 'cem_with_candidate')
-SIGNATURES = sorted([*KINDS, 'q_values', 'serving_default'])
+KINDS = fakes.KINDS
+ALIASES = {
+  'serving_default': 'cem_with_candidate',
+  'action': 'cem_with_candidate',
+  'action_with_score': 'cem_with_candidate_with_score',
+}
+TRACED = sorted(
+  [*KINDS, *(f'{kind}_with_score' for kind in KINDS), 'practice', 'q_values']
+)
+SIGNATURES = sorted([*TRACED, *ALIASES, 'practice_initial_state'])
+# Of pictures, there are these besides.
+ENCODED = {
+  'action_encoded': 'cem_with_candidate',
+  **{f'{kind}_encoded': kind for kind in KINDS},
+}
+ROWS = 64
 SUCCESS = {'actor': {'rate': 0.5, 'n': 4, 'low': 0.18, 'high': 0.82}}
 
 # A stranger's program: TensorFlow, and none of our libraries.
 _STRANGER = """
 import sys
-for name in ('awopt_agent', 'tf_agents', 'tensorflow_probability', 'reverb'):
+for name in (
+  'awopt_agent',
+  'reverb',
+  'tensorflow_probability',
+  'tensorflow_serving',
+  'tf_agents',
+):
   sys.modules[name] = None
 import numpy as np
 import tensorflow as tf
@@ -30,9 +51,13 @@ for folder in sys.argv[1:]:
   inputs = dict(np.load(folder + '/../inputs.npz'))
   answers = {}
   for name, signature in model.signatures.items():
-    for count in (1, 7):
-      names = signature.structured_input_signature[1]
-      rows = {key: tf.constant(inputs[key][:count]) for key in names}
+    for count in (1, 64):
+      rows = {}
+      for key, spec in signature.structured_input_signature[1].items():
+        rows[key] = inputs[key] if spec.shape == () else inputs[key][:count]
+        if spec.dtype == tf.string:
+          rows[key] = [tf.io.encode_png(pixels).numpy() for pixels in rows[key]]
+      rows = {key: tf.constant(value) for key, value in rows.items()}
       for key, value in signature(**rows).items():
         answers[f'{name}/{count}/{key}'] = value.numpy()
   np.savez(folder + '/../answers.npz', **answers)
@@ -61,11 +86,6 @@ def _agent():
   return fakes.make_agent(fakes.DICT_OBSERVATION, fakes.DICT_ACTION)
 
 
-@pytest.fixture(name='bare_agent', scope='module')
-def _bare_agent():
-  return fakes.make_agent(fakes.BARE_OBSERVATION, fakes.BARE_ACTION)
-
-
 @pytest.fixture(name='version', scope='module')
 def _version(agent, tmp_path_factory):
   folder = tmp_path_factory.mktemp('dict')
@@ -78,10 +98,15 @@ def _version(agent, tmp_path_factory):
   )
 
 
-@pytest.fixture(name='bare_version', scope='module')
-def _bare_version(bare_agent, tmp_path_factory):
-  folder = str(tmp_path_factory.mktemp('bare'))
-  return export_lib.export(bare_agent, folder, train_step=0)
+@pytest.fixture(name='image_agent', scope='module')
+def _image_agent():
+  return fakes.make_image_agent()
+
+
+@pytest.fixture(name='image_version', scope='module')
+def _image_version(image_agent, tmp_path_factory):
+  folder = str(tmp_path_factory.mktemp('image'))
+  return export_lib.export(image_agent, folder, train_step=0)
 
 
 @pytest.fixture(name='linear_agent', scope='module')
@@ -95,53 +120,132 @@ def _linear_version(linear_agent, tmp_path_factory):
   return export_lib.export(linear_agent, folder, train_step=0)
 
 
+def _practice_inputs():
+  """Returns what practice takes beside the observation."""
+  rng = np.random.default_rng(3)
+  return {
+    'step_type': np.arange(ROWS, dtype=np.int32) % 3,
+    'state_source': rng.integers(1, 3, ROWS, dtype=np.int32),
+    'state_seed': rng.integers(0, 2**31, (ROWS, 2), dtype=np.int32),
+  }
+
+
 def _store_inputs(version, observation, action):
   """Stores what the stranger passes, by name."""
-  if not isinstance(observation, dict):
-    observation, action = {'observation': observation}, {'action': action}
   action = {f'action_{name}': value for name, value in action.items()}
   path = os.path.join(version, '..', 'inputs.npz')
-  np.savez(path, **observation, **action)
+  others = _practice_inputs() | {'batch_size': np.int32(5)}
+  np.savez(path, **observation, **action, **others)
 
 
 def _read_json(version, name):
   return json.loads(pathlib.Path(version, name).read_text())
 
 
-def test_a_stranger_gets_the_actions_of_the_policy_in_memory(
-  agent, bare_agent, version, bare_version
-):
-  observations = {
-    version: fakes.observe(fakes.DICT_OBSERVATION, 7),
-    bare_version: fakes.observe(fakes.BARE_OBSERVATION, 7),
+@pytest.fixture(name='answers', scope='module')
+def _answers(version, image_version):
+  """What a stranger gets from each version, beside what it passed."""
+  passed = {
+    version: (fakes.DICT_OBSERVATION, fakes.DICT_ACTION),
+    image_version: (fakes.IMAGE_OBSERVATION, fakes.DICT_ACTION),
   }
-  actions = {
-    version: fakes.draw_actions(fakes.DICT_ACTION, 7),
-    bare_version: fakes.draw_actions(fakes.BARE_ACTION, 7),
+  passed = {
+    folder: (fakes.observe(seen, ROWS), fakes.draw_actions(done, ROWS))
+    for folder, (seen, done) in passed.items()
   }
-  for folder in (version, bare_version):
-    _store_inputs(folder, observations[folder], actions[folder])
-  _run(['-c', _STRANGER, version, bare_version])
-  for folder, owner in ((version, agent), (bare_version, bare_agent)):
-    answers = np.load(os.path.join(folder, '..', 'answers.npz'))
-    for signature in (*KINDS, 'serving_default'):
-      kind = signature.replace('serving_default', 'cem_with_candidate')
-      for count in (1, 7):
-        rows = tf.nest.map_structure(
-          lambda x, n=count: x[:n], observations[folder]
-        )
-        expected = fakes.act(owner, kind, rows)
-        if folder == bare_version:
-          expected = {'action': expected}
-        actual = {
-          name: answers[f'{signature}/{count}/{name}'] for name in expected
-        }
-        fakes.assert_same_actions(actual, expected)
-    expected = owner.q_value(observations[folder], actions[folder]).numpy()
-    for count in (1, 7):
-      actual = answers[f'q_values/{count}/q_values']
-      assert (actual.shape, actual.dtype) == ((count,), np.float32)
-      np.testing.assert_allclose(actual, expected[:count], rtol=0, atol=1e-5)
+  for folder, (observation, action) in passed.items():
+    _store_inputs(folder, observation, action)
+  _run(['-c', _STRANGER, *passed])
+  return {
+    folder: (*pair, np.load(os.path.join(folder, '..', 'answers.npz')))
+    for folder, pair in passed.items()
+  }
+
+
+@pytest.fixture(name='served', params=['state', 'image'])
+def _served(request, answers):
+  prefix = {'state': '', 'image': 'image_'}[request.param]
+  agent = request.getfixturevalue(f'{prefix}agent')
+  return agent, *answers[request.getfixturevalue(f'{prefix}version')]
+
+
+def _answer(answers, signature, count, expected):
+  return {name: answers[f'{signature}/{count}/{name}'] for name in expected}
+
+
+def _first_rows(nest, count):
+  return tf.nest.map_structure(lambda x: x[:count], nest)
+
+
+@pytest.mark.parametrize('count', [1, ROWS])
+def test_a_stranger_gets_the_actions_of_the_policy_in_memory(served, count):
+  agent, observation, _, answers = served
+  rows = _first_rows(observation, count)
+  of_pictures = ENCODED if 'image' in observation else {}
+  sources = {**{kind: kind for kind in KINDS}, **ALIASES, **of_pictures}
+  sources |= {f'{kind}_with_score': kind for kind in KINDS}
+  for signature, kind in sources.items():
+    expected = fakes.act(agent, kind.removesuffix('_with_score'), rows)
+    actual = _answer(answers, signature, count, expected)
+    fakes.assert_same_actions(actual, expected)
+
+
+@pytest.mark.parametrize('count', [1, ROWS])
+def test_a_stranger_gets_the_values_in_memory(served, count):
+  agent, observation, action, answers = served
+  rows = _first_rows(observation, count)
+  actual = answers[f'q_values/{count}/q_values']
+  assert (actual.shape, actual.dtype) == ((count,), np.float32)
+  expected = agent.q_value(rows, _first_rows(action, count))
+  np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+  for kind in (*KINDS, 'action'):
+    name = f'{kind}_with_score'
+    score = answers[f'{name}/{count}/score']
+    chosen = _answer(answers, name, count, action)
+    assert (score.shape, score.dtype) == ((count,), np.float32)
+    expected = agent.q_value(rows, chosen)
+    np.testing.assert_allclose(score, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('count', [1, ROWS])
+def test_a_stranger_practises_as_the_collect_policy_in_memory(served, count):
+  agent, observation, action, answers = served
+  rows = min(count, 8)  # In memory they are computed one by one.
+  given = _first_rows(_practice_inputs(), rows)
+  step = fakes.practise(
+    agent.collect_policy,
+    _first_rows(observation, rows),
+    given['step_type'],
+    given['state_source'],
+    given['state_seed'],
+  )
+  chosen = _answer(answers, 'practice', count, action)
+  fakes.assert_same_actions(_first_rows(chosen, rows), step.action)
+  for name, expected in (
+    ('state_source', step.state),
+    ('info_source', step.info.source),
+    ('info_policy_step', step.info.policy_step),
+  ):
+    actual = answers[f'practice/{count}/{name}']
+    assert actual.shape == (count,)
+    np.testing.assert_array_equal(actual[:rows], expected, name)
+  seed = answers[f'practice/{count}/state_seed']
+  assert seed.shape == (count, 2)
+  assert np.all(seed[:rows] != given['state_seed'])
+
+
+def test_initial_states_are_the_policys_with_chances_of_their_own(served):
+  *_, answers = served
+  sources, seeds = (
+    [
+      answers[f'practice_initial_state/{count}/state_{name}']
+      for count in (1, 64)
+    ]
+    for name in ('source', 'seed')
+  )
+  np.testing.assert_array_equal(sources, np.zeros([2, 5]))
+  # Ten robots, of which no two explore alike.
+  assert len(np.unique(np.concatenate(seeds), axis=0)) == 10
 
 
 def test_values_differ_so_that_the_test_above_tells_them_apart(agent):
@@ -183,6 +287,39 @@ def test_saved_model_cli_shows_and_runs_it(agent, version, tmp_path):
   fakes.assert_same_actions(actual, fakes.act(agent, 'actor', observation))
 
 
+def test_a_session_serves_the_warm_up_as_the_model_server_does(image_version):
+  path = os.path.join(image_version, layout.WARMUP)
+  logs = [
+    prediction_log_pb2.PredictionLog.FromString(record.numpy())
+    for record in tf.data.TFRecordDataset(path)
+  ]
+  answers = {}
+  with tf.compat.v1.Session(graph=tf.Graph()) as session:
+    graph = tf.compat.v1.saved_model.load(session, ['serve'], image_version)
+    for log in logs:
+      request = log.predict_log.request
+      name = request.model_spec.signature_name
+      signature = graph.signature_def[name]
+      arrays = {
+        key: tf.make_ndarray(proto) for key, proto in request.inputs.items()
+      }
+      answers[name] = (
+        arrays,
+        session.run(
+          {key: info.name for key, info in signature.outputs.items()},
+          {signature.inputs[key].name: value for key, value in arrays.items()},
+        ),
+      )
+  modern = tf.saved_model.load(image_version).signatures
+  assert sorted(answers) == sorted(modern)
+  _, state = answers.pop('practice_initial_state')
+  assert state['state_seed'].shape == (1, 2)  # It is chance.
+  for name, (arrays, answer) in answers.items():
+    expected = loading.as_array_function(modern[name])(arrays)
+    for key, value in expected.items():
+      np.testing.assert_allclose(answer[key], value, atol=1e-5, err_msg=name)
+
+
 def test_metadata_name_versions_step_and_success(version):
   assert _read_json(version, layout.METADATA) == {
     'awopt_agent': awopt_agent.__version__,
@@ -197,7 +334,7 @@ def test_metadata_name_versions_step_and_success(version):
   assert config == 'AwOptAgent.seed = 3\n'
 
 
-def test_specs_have_names_shapes_types_and_bounds(version, bare_version):
+def test_specs_have_names_shapes_types_and_bounds(version, linear_version):
   specs = _read_json(version, layout.SPECS)
   assert [part['name'] for part in specs['action']] == ['close', 'move', 'turn']
   assert specs['observation'][2] == {
@@ -208,14 +345,24 @@ def test_specs_have_names_shapes_types_and_bounds(version, bare_version):
     'minimum': 0.0,
     'maximum': 1.0,
   }
-  bare = _read_json(bare_version, layout.SPECS)
+  signatures = specs['signatures']
+  assert sorted(signatures) == SIGNATURES
+  assert signatures['action']['inputs'] == specs['observation']
+  outputs = signatures['action_with_score']['outputs']
+  assert [part['name'] for part in outputs] == [
+    'close',
+    'move',
+    'turn',
+    'score',
+  ]
+  bare = _read_json(linear_version, layout.SPECS)
   assert [p['name'] for p in bare['observation']] == ['observation']
   assert [p['name'] for p in bare['action']] == ['action']
 
 
 def test_golden_pairs_are_the_answers_in_memory(agent, version):
   pairs = golden.read(os.path.join(version, layout.GOLDEN))
-  assert sorted(pairs) == SIGNATURES
+  assert sorted(pairs) == TRACED
   for kind in KINDS:
     assert len(pairs[kind].inputs['gripper']) == 8
     fakes.assert_same_actions(
@@ -236,8 +383,8 @@ def test_golden_values_are_those_in_memory(agent, version):
 
 def test_an_agent_without_values_exports_its_policies(linear_version):
   model = tf.saved_model.load(linear_version)
-  kinds = ['actor', 'cem_with_candidate', 'serving_default']
-  assert sorted(model.signatures) == kinds
+  kinds = ['actor', 'cem_with_candidate']
+  assert sorted(model.signatures) == ['action', *kinds, 'serving_default']
   pairs = golden.read(os.path.join(linear_version, layout.GOLDEN))
   assert sorted(pairs) == kinds
 
@@ -258,7 +405,7 @@ def test_equal_weights_give_equal_files_of_ours(
   one, two = fakes.contents(linear_version), fakes.contents(again)
   # TensorFlow's graph holds counters, and its fingerprint a random number.
   ours = [n for n in one if n.startswith('assets.extra') and 'SUMS' not in n]
-  assert len(ours) == 4
+  assert len(ours) == 5
   for name in ours + [n for n in one if n.startswith('variables')]:
     assert one[name] == two[name], name
 
@@ -282,7 +429,22 @@ def test_overwrites_when_told(linear_agent, tmp_path):
     )
   assert pathlib.Path(version, layout.CONFIG).read_text() == 'two'
   assert os.listdir(tmp_path) == ['4']
-  predictor.load(version)
+  loading.load(version)
+
+
+def test_releases_of_tensorflow_are_not_mixed_without_a_word(
+  linear_agent, tmp_path, caplog
+):
+  for step in (1, 2):
+    export_lib.export(linear_agent, str(tmp_path), train_step=step)
+  assert not caplog.messages
+  path = tmp_path / '1' / layout.METADATA
+  path.write_text(path.read_text().replace(tf.__version__, '2.13.1'))
+  export_lib.export(linear_agent, str(tmp_path), train_step=3)
+  release = '.'.join(tf.__version__.split('.')[:2])
+  (line,) = caplog.messages
+  assert f'{tmp_path} holds versions of several releases' in line
+  assert f'(1 by 2.13; 2, 3 by {release}): export them again' in line
 
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt, SystemExit])

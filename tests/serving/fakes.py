@@ -32,19 +32,27 @@ NESTED_ACTION = {
   'arm': {'move': _spec([2], tf.float32, -1.0, 1.0)},
   'fingers': (_spec([], tf.int64, 1, 3), _spec([1], tf.float32, 0.0, 1.0)),
 }
+IMAGE_OBSERVATION = {
+  'image': _spec([12, 10, 3], tf.uint8, 0, 255),
+  'pose': _spec([3], tf.float32, -1.0, 1.0),
+}
+KINDS = ('actor', 'cem', 'cem_with_candidate')
 BARE_OBSERVATION = _spec([4], tf.float32, -1.0, 1.0)
 BARE_ACTION = _spec([2], tf.float32, -3.0, 3.0)
 
 
-def make_agent(observation_spec, action_spec, seed=0):
+def make_agent(observation_spec, action_spec, seed=0, **kwargs):
   """Returns an agent whose weights are at random, and tell actions apart."""
   agent = agent_lib.AwOptAgent(
     ts.time_step_spec(observation_spec),
     action_spec,
-    critic_network=functools.partial(networks.MlpCritic, layers=(32, 32)),
-    actor_network=functools.partial(networks.MlpActor, layers=(32, 32)),
-    policy_cem=cem.CemConfig(samples=2, elites=1),
-    seed=seed,
+    **{
+      'critic_network': functools.partial(networks.MlpCritic, layers=(32, 32)),
+      'actor_network': functools.partial(networks.MlpActor, layers=(32, 32)),
+      'policy_cem': cem.CemConfig(samples=2, elites=1),
+      'seed': seed,
+      **kwargs,
+    },
   )
   rng = np.random.default_rng(seed)
   # Not `policy.variables()`, which come in another order in each process.
@@ -55,8 +63,20 @@ def make_agent(observation_spec, action_spec, seed=0):
   return agent
 
 
+def make_image_agent(**kwargs):
+  """Returns an agent that looks at `IMAGE_OBSERVATION`."""
+  small = {'convolutions': ((3, 2, 4),), 'layers': (16,)}
+  return make_agent(
+    IMAGE_OBSERVATION,
+    DICT_ACTION,
+    critic_network=functools.partial(networks.SmallCritic, **small),
+    actor_network=functools.partial(networks.SmallActor, **small),
+    **kwargs,
+  )
+
+
 class LinearPolicy(tf_policy.TFPolicy):
-  """Multiplies the observation by a matrix."""
+  """Multiplies what it sees, four numbers, by a matrix."""
 
   def __init__(self, time_step_spec, action_spec):
     super().__init__(time_step_spec, action_spec)
@@ -67,36 +87,67 @@ class LinearPolicy(tf_policy.TFPolicy):
   def _variables(self):
     return [self.matrix]
 
+  def _see(self, observation):
+    return observation
+
   def _action(self, time_step, policy_state=(), seed=None):
-    action = 3 * tf.tanh(time_step.observation @ self.matrix)
+    action = 3 * tf.tanh(self._see(time_step.observation) @ self.matrix)
     return policy_step.PolicyStep(action, policy_state)
 
   def _distribution(self, time_step, policy_state):
     raise NotImplementedError
 
 
+class PicturePolicy(LinearPolicy):
+  """Sees a picture's mean colour, and a coordinate."""
+
+  def _see(self, observation):
+    colour = tf.reduce_mean(tf.cast(observation['image'], tf.float32), [1, 2])
+    return tf.concat([colour / 255, observation['pose'][:, :1]], axis=1)
+
+
 class LinearAgent:
   """What `export` needs of an agent, and quick to export."""
 
-  def __init__(self):
-    self.time_step_spec = ts.time_step_spec(BARE_OBSERVATION)
+  def __init__(self, policy=LinearPolicy, observation=BARE_OBSERVATION):
+    self.time_step_spec = ts.time_step_spec(observation)
     self.action_spec = BARE_ACTION
-    policy = LinearPolicy(self.time_step_spec, BARE_ACTION)
+    policy = policy(self.time_step_spec, BARE_ACTION)
     self.policies = {'actor': policy, 'cem_with_candidate': policy}
     self.headline = 'cem_with_candidate'
+
+
+def make_picture_agent():
+  """Returns a quick agent that looks at `IMAGE_OBSERVATION`."""
+  return LinearAgent(PicturePolicy, IMAGE_OBSERVATION)
 
 
 def observe(spec, count, seed=1):
   """Returns `[count, ...]` observations inside the bounds."""
   rng = np.random.default_rng(seed)
-  return tf.nest.map_structure(
-    lambda part: rng.uniform(
-      getattr(part, 'minimum', -1.0),
-      getattr(part, 'maximum', 1.0),
-      (count, *part.shape),
-    ).astype(np.float32),
-    spec,
-  )
+
+  def draw(part):
+    low, high = getattr(part, 'minimum', -1.0), getattr(part, 'maximum', 1.0)
+    values = rng.uniform(low, high, (count, *part.shape))
+    return values.astype(part.dtype.as_numpy_dtype)
+
+  return tf.nest.map_structure(draw, spec)
+
+
+def practise(policy, observation, step_type, state, seed):
+  """Returns the steps of a collect policy, each row on its own."""
+  steps = []
+  for row in range(len(step_type)):
+    one = tf.nest.map_structure(lambda x, i=row: x[i : i + 1], observation)
+    step = ts.restart(one, batch_size=1)
+    step = step._replace(step_type=tf.constant(step_type[row : row + 1]))
+    now, _ = tf.unstack(
+      tf.random.experimental.stateless_split(tf.constant(seed[row]), 2)
+    )
+    steps.append(
+      policy.action(step, tf.constant(state[row : row + 1]), seed=now)
+    )
+  return tf.nest.map_structure(lambda *rows: np.concatenate(rows), *steps)
 
 
 def draw_actions(spec, count, seed=2):

@@ -71,6 +71,31 @@ def test_each_signature_is_asked_its_own_inputs():
   np.testing.assert_allclose(pairs['two'].outputs['y'], [0.2, 1.4])
 
 
+def test_all_signatures_keep_the_same_rows():
+  # 'step' jumps beside row 1, 'late' beside row 3.
+  inputs = {'x': np.array([0.1, 0.5 - 1e-7, 0.9, 0.7 - 1e-7], np.float32)}
+  late = lambda values: {'y': (values['x'] >= 0.7).astype(np.float32)}  # noqa: E731
+  pairs = golden.make(
+    {'step': _step_function, 'late': late},
+    {'step': inputs, 'late': inputs},
+    count=2,
+  )
+  for pair in pairs.values():
+    np.testing.assert_allclose(pair.inputs['x'], [0.1, 0.9])
+
+
+def test_rows_that_rounding_flips_are_left_out_of_few():
+  inputs = {'x': np.array([0.1, 0.5 - 1e-7, 0.9], np.float32)}
+  unsteady = {'x': inputs['x'][1:2]}
+  pairs = golden.make_steady(
+    {'step': _step_function, 'none': _step_function},
+    {'step': inputs, 'none': unsteady},
+  )
+  assert list(pairs) == ['step']
+  np.testing.assert_allclose(pairs['step'].inputs['x'], [0.1, 0.9])
+  np.testing.assert_array_equal(pairs['step'].outputs['y'], [0, 1])
+
+
 def test_refuses_answers_that_are_not_finite():
   with pytest.raises(ValueError, match="signature 'log' gives .*not finite"):
     golden.make(
@@ -88,6 +113,22 @@ def test_what_was_written_is_read(tmp_path):
   assert sorted(read) == ['actor', 'cem']
   assert read['cem'].inputs['x'].dtype == np.float32
   np.testing.assert_array_equal(read['cem'].outputs['y'], [2])
+
+
+def test_inputs_that_signatures_share_are_written_once(tmp_path):
+  path = str(tmp_path / 'golden.npz')
+  noise = np.random.default_rng(0).integers(0, 256, 10_000, np.uint8)
+  one = golden.Golden({'takes': noise, 'z': np.float32([1])}, {'y': noise[:1]})
+  files = golden.Golden({'takes': np.array([b'P', b'PN'])}, {'y': noise[:1]})
+  golden.write(path, {'a': one, 'a_encoded': files, 'b': one})
+  assert (tmp_path / 'golden.npz').stat().st_size < 15_000
+  read = golden.read(path)
+  for name, pair in (('a', one), ('a_encoded', files), ('b', one)):
+    for found, expected in zip(read[name], pair, strict=True):
+      assert list(found) == list(expected)
+      for key, value in expected.items():
+        assert found[key].dtype == value.dtype
+        np.testing.assert_array_equal(found[key], value)
 
 
 @pytest.mark.parametrize(

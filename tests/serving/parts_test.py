@@ -93,33 +93,3 @@ def test_pack_reverses_flatten():
   packed = parts_lib.pack(parts, values)
   tf.nest.assert_same_structure(packed, nest)
   tf.nest.map_structure(np.testing.assert_array_equal, packed, nest)
-
-
-def test_check_tells_one_from_a_batch():
-  (part,) = parts_lib.from_spec(fakes.BARE_OBSERVATION, 'observation')
-  one, batched = parts_lib.check(
-    [part], {'observation': np.zeros(4, np.float32)}, 'observation'
-  )
-  assert not batched and one['observation'].shape == (1, 4)
-  _, batched = parts_lib.check(
-    [part], {'observation': np.zeros([4, 4], np.float32)}, 'observation'
-  )
-  assert batched
-
-
-@pytest.mark.parametrize(
-  ('value', 'message'),
-  [
-    (np.zeros([0, 4], np.float32), 'is an empty batch; pass at least'),
-    (
-      np.zeros([2, 3, 4], np.float32),
-      r'must have shape \[4\], .*got \[2, 3, 4\]',
-    ),
-    ([[1.0, 2.0], [3.0]], 'must be float32, got object'),
-    (None, 'must be float32, got object'),
-  ],
-)
-def test_check_refuses(value, message):
-  parts = parts_lib.from_spec(fakes.BARE_OBSERVATION, 'observation')
-  with pytest.raises(ValueError, match=f"input 'observation' {message}"):
-    parts_lib.check(parts, {'observation': value}, 'input')

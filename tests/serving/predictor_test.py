@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 
 from awopt_agent.serving import export as export_lib
-from awopt_agent.serving import golden, layout
+from awopt_agent.serving import limits as limits_lib
 from awopt_agent.serving import predictor as predictor_lib
 from tests.serving import fakes
 
-KINDS = ('actor', 'cem', 'cem_with_candidate')
+KINDS = fakes.KINDS
 
 
 @pytest.fixture(name='agent', scope='module')
@@ -31,10 +31,10 @@ def _predictor(exported):
   return predictor_lib.Predictor(exported)
 
 
-@pytest.fixture(name='version')
-def _version(exported, tmp_path):
-  """A copy to be damaged."""
-  return pathlib.Path(shutil.copytree(exported, tmp_path / '30'))
+@pytest.fixture(name='linear', scope='module')
+def _linear(tmp_path_factory):
+  folder = str(tmp_path_factory.mktemp('linear'))
+  return export_lib.export(fakes.LinearAgent(), folder, train_step=1)
 
 
 def _row(observation, index):
@@ -49,11 +49,12 @@ def _refusal(folder, **kwargs):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_acts_as_the_policy_in_memory(agent, exported, kind):
-  predictor = predictor_lib.Predictor(exported, policy=kind)
+def test_acts_as_the_policy_in_memory(agent, predictor, kind):
   observation = fakes.observe(fakes.DICT_OBSERVATION, 7)
   expected = fakes.act(agent, kind, observation)
-  fakes.assert_same_actions(predictor.predict(observation), expected)
+  fakes.assert_same_actions(predictor.run(kind, observation), expected)
+  if kind == 'cem_with_candidate':
+    fakes.assert_same_actions(predictor.predict(observation), expected)
 
 
 def test_one_observation_gets_the_action_of_its_row(predictor):
@@ -76,10 +77,16 @@ def test_a_bare_observation_gets_a_bare_action(tmp_path):
   fakes.assert_same_actions(by_name, expected[0])
 
 
-def test_nested_observations_get_nested_actions(tmp_path):
+@pytest.fixture(name='nested', scope='module')
+def _nested(tmp_path_factory):
+  folder = str(tmp_path_factory.mktemp('nested'))
   agent = fakes.make_agent(fakes.NESTED_OBSERVATION, fakes.NESTED_ACTION)
-  export_lib.export(agent, str(tmp_path), train_step=1)
-  predictor = predictor_lib.Predictor(str(tmp_path), policy='actor')
+  export_lib.export(agent, folder, train_step=1)
+  return agent, predictor_lib.Predictor(folder, policy='actor')
+
+
+def test_nested_observations_get_nested_actions(nested):
+  agent, predictor = nested
   names = [part.name for part in predictor.observation_spec]
   assert names == ['arm_pose', 'cup_0', 'cup_1']
   observation = fakes.observe(fakes.NESTED_OBSERVATION, 3)
@@ -110,10 +117,8 @@ def test_values_actions_as_the_agent_in_memory(agent, predictor):
 
 
 @pytest.mark.parametrize('count', [None, 3])
-def test_takes_for_an_action_what_it_predicted(tmp_path, count):
-  agent = fakes.make_agent(fakes.NESTED_OBSERVATION, fakes.NESTED_ACTION)
-  export_lib.export(agent, str(tmp_path), train_step=1)
-  predictor = predictor_lib.Predictor(str(tmp_path))
+def test_takes_for_an_action_what_it_predicted(nested, count):
+  agent, predictor = nested
   batch = fakes.observe(fakes.NESTED_OBSERVATION, count or 1)
   observation = batch if count else _row(batch, 0)
   action = predictor.predict(observation)
@@ -163,14 +168,13 @@ def test_refuses_actions_that_are_not_one_for_each_observation(predictor):
 
 
 def test_an_export_without_values_acts_all_the_same(tmp_path):
-  # As exports were before there were values.
   folder = export_lib.export(fakes.LinearAgent(), str(tmp_path), train_step=1)
   predictor = predictor_lib.Predictor(folder)
   observation = fakes.observe(fakes.BARE_OBSERVATION, 2)
   action = predictor.predict(observation)
   assert action.shape == (2, 2)
   assert not predictor.has_q_value
-  with pytest.raises(ValueError, match="'q_values'.*; export the policy again"):
+  with pytest.raises(ValueError, match="'q_values'.*; export the policy of"):
     predictor.q_value(observation, action)
 
 
@@ -186,7 +190,7 @@ def test_tells_metadata_and_specs(predictor, exported):
   )
 
 
-def test_needs_numpy_and_tensorflow_alone(exported):
+def test_needs_numpy_and_tensorflow_alone(linear):
   program = (
     'import sys\n'
     "for name in ('tf_agents', 'tensorflow_probability', 'reverb', 'gin',\n"
@@ -196,7 +200,7 @@ def test_needs_numpy_and_tensorflow_alone(exported):
     'predictor.Predictor(sys.argv[1])\n'
   )
   subprocess.run(
-    [sys.executable, '-c', program, exported],
+    [sys.executable, '-c', program, linear],
     cwd=pathlib.Path(__file__).parent.parent.parent,
     check=True,
   )
@@ -225,6 +229,10 @@ def test_takes_the_newest_complete_version(exported, tmp_path):
     ),
     ({'steps_left': np.float32([np.nan])}, "'steps_left' holds NaN"),
     ({'steps_left': np.float32([np.inf])}, "'steps_left' holds NaN or inf"),
+    (
+      {'steps_left': np.float32([1.1])},
+      r"'steps_left' = 1\.1 at \[0\] is above its bound 1\.0",
+    ),
   ],
 )
 def test_refuses_an_observation_and_names_the_part(predictor, change, message):
@@ -240,87 +248,6 @@ def test_refuses_an_unknown_policy(exported):
   assert "no policy 'best'; choose one of actor, cem, cem_with" in message
 
 
-@pytest.mark.parametrize(
-  'name',
-  [
-    'saved_model.pb',
-    'variables/variables.index',
-    'variables/variables.data-00000-of-00001',
-    layout.SPECS,
-    layout.METADATA,
-    layout.CONFIG,
-    layout.GOLDEN,
-    'assets.extra/SHA256SUMS',
-  ],
-)
-def test_refuses_a_version_without_one_of_its_files(version, name):
-  (version / name).unlink()
-  message = _refusal(version)
-  assert f'{version} lacks {name}; ' in message
-  assert 'export the policy again' in message
-  # Its parent has no other version.
-  assert f'lacks {name}; ' in _refusal(version.parent)
-
-
-@pytest.mark.parametrize(
-  'name',
-  ['saved_model.pb', 'variables/variables.data-00000-of-00001', layout.GOLDEN],
-)
-def test_refuses_a_changed_byte_and_names_the_file(version, name):
-  content = bytearray((version / name).read_bytes())
-  content[len(content) // 2] ^= 1
-  (version / name).write_bytes(content)
-  assert f'{version}: {name} differs from what was exp' in _refusal(version)
-
-
-def _sum_again(version):
-  """Makes a change look as if it had been exported."""
-  (version / 'assets.extra' / 'SHA256SUMS').unlink()
-  layout.write_checksums(str(version))
-
-
-def test_refuses_variables_cut_short_even_if_their_sum_fits(version):
-  path = version / 'variables' / 'variables.data-00000-of-00001'
-  path.write_bytes(path.read_bytes()[:100])
-  _sum_again(version)
-  message = _refusal(version)
-  assert f'{version} cannot be loaded: ' in message
-  assert message.endswith('export the policy again.')
-
-
-@pytest.mark.parametrize('signature', [*KINDS, 'serving_default'])
-def test_refuses_other_actions_than_the_golden_ones(version, signature):
-  path = str(version / layout.GOLDEN)
-  pairs = golden.read(path)
-  turn = pairs[signature].outputs['turn']
-  turn[3, 0] += 1e-4
-  golden.write(path, pairs)
-  _sum_again(version)
-  message = _refusal(version)
-  assert f"signature '{signature}' answers 'turn' = " in message
-  assert f' instead of {turn[3, 0]!s} to golden input 3' in message
-  assert f'with TensorFlow {tf.__version__}' in message
-
-
-def test_refuses_other_values_than_the_golden_ones(version):
-  path = str(version / layout.GOLDEN)
-  pairs = golden.read(path)
-  pairs['q_values'].outputs['q_values'][3] += 1e-4
-  golden.write(path, pairs)
-  _sum_again(version)
-  assert "signature 'q_values' answers 'q_values' = " in _refusal(version)
-
-
-def test_refuses_other_weights_than_the_golden_ones(version):
-  model = tf.saved_model.load(str(version))
-  for variable in model.policy_variables:
-    variable.assign(-variable)
-  checkpoint = tf.train.Checkpoint(policy_variables=model.policy_variables)
-  checkpoint.write(str(version / 'variables' / 'variables'))
-  _sum_again(version)
-  assert "signature 'actor' answers 'close' = " in _refusal(version)
-
-
 def test_refuses_folders_without_a_version(tmp_path):
   assert f'{tmp_path / "no"} is no folder' in _refusal(tmp_path / 'no')
   assert f'{tmp_path} holds no exported policy' in _refusal(tmp_path)
@@ -330,6 +257,213 @@ def test_refuses_folders_without_a_version(tmp_path):
   assert expected in _refusal(tmp_path / '7')
 
 
-def test_refuses_damaged_sums(version):
-  (version / 'assets.extra' / 'SHA256SUMS').write_bytes(b'\xff\x00\n')
-  assert f'{version}: assets.extra/SHA256SUMS is damaged' in _refusal(version)
+def test_tells_its_version_and_signatures(predictor):
+  assert predictor.version == 30
+  inputs, outputs, batched = predictor.signatures['cem_with_score']
+  assert inputs == predictor.observation_spec and batched
+  assert outputs[:-1] == predictor.action_spec
+  assert [part.name for part in outputs] == [
+    *sorted(fakes.DICT_ACTION),
+    'score',
+  ]
+  inputs, outputs, batched = predictor.signatures['practice_initial_state']
+  assert [part.name for part in inputs] == ['batch_size'] and not batched
+  assert [part.name for part in outputs] == ['state_source', 'state_seed']
+  assert len(predictor.signatures) == 12
+
+
+def test_runs_signatures_as_they_are_named(agent, predictor):
+  observation = fakes.observe(fakes.DICT_OBSERVATION, 3)
+  outputs = predictor.run('actor_with_score', observation)
+  score = outputs.pop('score')
+  fakes.assert_same_actions(outputs, fakes.act(agent, 'actor', observation))
+  expected = agent.q_value(observation, outputs)
+  np.testing.assert_allclose(score, expected, rtol=0, atol=1e-5)
+  action = {f'action_{name}': value for name, value in outputs.items()}
+  values = predictor.run('q_values', {**observation, **action})
+  np.testing.assert_allclose(values['q_values'], score, rtol=0, atol=1e-5)
+
+
+def test_practises_an_episode_as_the_collect_policy(agent, predictor):
+  served = predictor.run('practice_initial_state', {'batch_size': np.int32(4)})
+  state, sources = served['state_source'], []
+  for step in range(5):
+    observation = fakes.observe(fakes.DICT_OBSERVATION, 4, seed=step)
+    step_type = np.full(4, min(step, 1), np.int32)
+    expected = fakes.practise(
+      agent.collect_policy, observation, step_type, state, served['state_seed']
+    )
+    outputs = predictor.run(
+      'practice', {**observation, 'step_type': step_type, **served}
+    )
+    actual = {name: outputs[name] for name in fakes.DICT_ACTION}
+    fakes.assert_same_actions(actual, expected.action)
+    served = {name: outputs[name] for name in ('state_source', 'state_seed')}
+    state = expected.state
+    np.testing.assert_array_equal(served['state_source'], state)
+    sources.append(outputs['info_source'])
+  # Who acts is drawn where an episode begins, and kept.
+  np.testing.assert_array_equal(sources, [sources[0]] * 5)
+  assert set(sources[0]) <= {1, 2}
+
+
+def test_rows_practise_by_their_own_chance(predictor):
+  observation = fakes.observe(fakes.DICT_OBSERVATION, 1)
+  rows = {name: np.repeat(value, 40, 0) for name, value in observation.items()}
+  state = predictor.run('practice_initial_state', {'batch_size': np.int32(40)})
+  first = np.zeros(40, np.int32)
+  outputs = predictor.run('practice', {**rows, 'step_type': first, **state})
+  # The actor has one of five; that all are of one kind has a chance of 1e-4.
+  assert set(outputs['info_source']) == {1, 2}
+  alone = {name: value[7:8] for name, value in {**rows, **state}.items()}
+  one = predictor.run('practice', {**alone, 'step_type': first[:1]})
+  for name, value in one.items():
+    np.testing.assert_allclose(value, outputs[name][7:8], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('signature', 'change', 'message'),
+  [
+    ('best', {}, "no signature 'best'; choose one of action, action_with_"),
+    ('actor', {'gripper': None}, "input lacks 'gripper'; pass the parts grip"),
+    ('actor', {'move': np.zeros(3)}, "input has an unknown 'move'"),
+    ('actor', {'gripper': 'a'}, "input 'gripper' must be float32, got <U1"),
+    (
+      'actor',
+      {'gripper': np.zeros(6, np.float32)},
+      'parts of the input differ in their batch dimensions',
+    ),
+    (
+      'actor',
+      {'gripper': np.full([2, 6], 1.2, np.float32)},
+      r"input 'gripper' = 1\.2 at \[0, 0\] is above its bound 1\.0",
+    ),
+    ('cem', {'objects': np.full([2, 2, 6], np.nan, np.float32)}, 'holds NaN'),
+    ('practice', {}, "input lacks 'state_seed', lacks 'state_source', lacks"),
+  ],
+)
+def test_refuses_to_run_and_names_the_input(
+  predictor, signature, change, message
+):
+  arrays = {**fakes.observe(fakes.DICT_OBSERVATION, 2), **change}
+  arrays = {name: v for name, v in arrays.items() if v is not None}
+  with pytest.raises(ValueError, match=message) as error:
+    predictor.run(signature, arrays)
+  assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ('size', 'message'),
+  [
+    (np.int32(0), "'batch_size' = 0 is below its bound 1"),
+    (np.int32(4097), 'is above its bound 4096'),
+    (np.int32([1, 1]), "'batch_size' must have shape \\[\\], got \\[2\\]"),
+  ],
+)
+def test_refuses_a_size_that_is_none(predictor, size, message):
+  with pytest.raises(ValueError, match=message):
+    predictor.run('practice_initial_state', {'batch_size': size})
+
+
+def test_times_what_it_answers(linear):
+  predictor = predictor_lib.Predictor(linear, policy='actor')
+  observation = fakes.observe(fakes.BARE_OBSERVATION, 2)
+  for _ in range(3):
+    predictor.predict(observation)
+  predictor.run('actor', {'observation': observation})
+  with pytest.raises(ValueError):
+    predictor.predict({})
+  found = predictor.latency()
+  assert found.calls == 4
+  assert 0 < found.p50_ms <= found.p95_ms <= found.p99_ms < 1e4
+
+
+def test_bounds_actions_by_the_limits(linear):
+  observation = fakes.observe(fakes.BARE_OBSERVATION, 20)
+  actions = predictor_lib.Predictor(linear).predict(observation)
+  lengths = np.linalg.norm(actions, axis=1, keepdims=True)
+  longer = int(np.sum(lengths > 1.5))
+  assert 0 < longer < 20
+  expected = actions * np.minimum(1, 1.5 / lengths)
+  limits = limits_lib.ActionLimits(part='action', greatest_step_m=1.5)
+  predictor = predictor_lib.Predictor(linear, limits=limits)
+  actual = predictor.predict(observation)
+  assert actual.dtype == np.float32
+  np.testing.assert_allclose(actual, expected, atol=1e-5)
+  outputs = predictor.run('action', {'observation': observation})
+  np.testing.assert_allclose(outputs['action'], expected, atol=1e-5)
+  assert predictor.clipped == (40, 0, 0, 2 * longer)
+
+
+class _Inverse(fakes.LinearPolicy):
+  """Sees 1 / x, and so has no action at 0."""
+
+  def _see(self, observation):
+    return 1 / observation
+
+
+def test_an_answer_that_is_no_number_is_none(tmp_path):
+  agent = fakes.LinearAgent(_Inverse)
+  folder = export_lib.export(agent, str(tmp_path), train_step=1)
+  predictor = predictor_lib.Predictor(folder)
+  good = np.float32([[0.1, 0.2, 0.3, 0.4]])
+  bad = np.float32([[0, 0, 0, 0]])
+  assert np.all(np.isfinite(predictor.predict(good)))
+  for ask in (
+    predictor.predict,
+    lambda x: predictor.run('actor', {'observation': x}),
+  ):
+    with pytest.raises(
+      FloatingPointError, match="answers 'action' that is not"
+    ):
+      ask(bad)
+  assert predictor.latency().calls == 1
+
+
+def test_refuses_limits_that_do_not_fit(linear):
+  limits = limits_lib.ActionLimits(part='lift', greatest_step_m=0.5)
+  message = _refusal(linear, limits=limits)
+  assert "ActionLimits.part is 'lift'; choose" in message
+
+
+@pytest.fixture(name='pictures', scope='module')
+def _pictures(tmp_path_factory):
+  folder = str(tmp_path_factory.mktemp('pictures'))
+  export_lib.export(fakes.make_picture_agent(), folder, train_step=3)
+  return predictor_lib.Predictor(folder)
+
+
+def _encode(observation, encode=tf.io.encode_png):
+  files = [encode(pixels).numpy() for pixels in observation['image']]
+  return {**observation, 'image': files}
+
+
+@pytest.mark.parametrize('count', [1, 64])
+def test_files_get_the_actions_of_their_pixels(pictures, count):
+  observation = fakes.observe(fakes.IMAGE_OBSERVATION, count)
+  expected = pictures.run('action', observation)
+  assert np.std(expected['action']) > 0.01 or count == 1
+  actual = pictures.run('action_encoded', _encode(observation))
+  np.testing.assert_array_equal(actual['action'], expected['action'])
+  # What JPEG loses is small here, but not nothing.
+  lossy = _encode(observation, tf.io.encode_jpeg)
+  actual = pictures.run('action_encoded', lossy)
+  decoded = [tf.io.decode_jpeg(file).numpy() for file in lossy['image']]
+  expected = pictures.run('action', {**observation, 'image': np.array(decoded)})
+  np.testing.assert_array_equal(actual['action'], expected['action'])
+
+
+def test_refuses_files_and_names_the_picture(pictures):
+  observation = fakes.observe(fakes.IMAGE_OBSERVATION, 3)
+  good = _encode(observation)['image']
+  other = tf.io.encode_png(np.zeros([10, 12, 3], np.uint8)).numpy()
+  for file, message in (
+    (b'', "input 'image', row 2, is no JPEG or PNG file: it has 0 bytes"),
+    (good[2][:-30], "input 'image', row 2, cannot be decoded: "),
+    (other, "'image', row 2, is a PNG file of 10 x 12 pixels; pass .*12 x 10"),
+    (None, "input 'image' must be bytes, got NoneType"),
+  ):
+    arrays = {**observation, 'image': [*good[:2], file]}
+    with pytest.raises(ValueError, match=message) as error:
+      pictures.run('action_encoded', arrays)
+    assert '\n' not in str(error.value)

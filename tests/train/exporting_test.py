@@ -30,10 +30,13 @@ def _clean():
   gin.clear_config()
 
 
-def _export(root, out=None, overwrite=False):
+def _export(root, out=None, overwrite=False, tflite=False):
   return exporting.export(
     argparse.Namespace(
-      root_dir=str(root), out=out and str(out), overwrite=overwrite
+      root_dir=str(root),
+      out=out and str(out),
+      overwrite=overwrite,
+      tflite=tflite,
     )
   )
 
@@ -67,6 +70,21 @@ def test_an_existing_version_is_replaced_only_when_asked(root):
     _export(root)
   assert _export(root, overwrite=True).endswith('policies/30')
   predictor.Predictor(str(root / 'policies'))
+
+
+def test_tflite_files_are_written_when_asked_and_measured(
+  root, tmp_path, capsys
+):
+  line = _export(root, tmp_path, tflite=True)
+  assert line == f'exported learner step 30 to {tmp_path}/30'
+  printed = capsys.readouterr().out.splitlines()
+  kinds = ('actor', 'cem', 'cem_with_candidate')
+  for kind, said in zip(kinds, printed, strict=True):
+    assert said.startswith(
+      f'{kind}: {kind}.tflite (builtin operations) differs'
+    )
+    assert (tmp_path / '30' / 'assets.extra' / f'{kind}.tflite').is_file()
+  predictor.Predictor(str(tmp_path))
 
 
 def test_a_run_without_a_checkpoint_is_refused(root, tmp_path):
