@@ -54,6 +54,14 @@ VIDEO = ['imageio[ffmpeg]', 'pillow']
 PLOTS = ['matplotlib']
 # Older ones ask no one for a token.
 RAY = ['ray>=2.52,<3']
+# 1.63 and later of the health service need protobuf 5.
+SERVE = [
+  'grpcio-health-checking<1.63',
+  'httptools>=0.6',
+  'orjson>=3.10',
+  'prometheus-client>=0.20',
+  'uvicorn>=0.30',
+]
 DEV = [
   'packaging',
   'psutil',
@@ -112,10 +120,11 @@ setuptools.setup(
   cmdclass={'build_py': BuildPy},
   install_requires=CORE,
   extras_require={
-    'dev': DEV + GYMNASIUM + VIDEO + PLOTS + RAY,
+    'dev': DEV + GYMNASIUM + VIDEO + PLOTS + RAY + SERVE,
     'gymnasium': GYMNASIUM,
     'plots': PLOTS,
     'ray': RAY,
+    'serve': SERVE,
     'video': VIDEO,
   },
   entry_points={
@@ -126,6 +135,7 @@ setuptools.setup(
       'awopt-role = awopt_agent.train.role:main',
       'awopt-export = awopt_agent.train.export:main',
       'awopt-demos = awopt_agent.train.demos_cli:main',
+      'awopt-serve = awopt_agent.train.serve:main',
     ],
   },
 )

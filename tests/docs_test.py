@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from awopt_agent.train import launch, loop, role
+from awopt_agent.train import launch, loop, role, serve
 from awopt_agent.train.roles import config as roles_config
 
 yaml = pytest.importorskip('yaml')
@@ -20,7 +20,11 @@ ROOT = pathlib.Path(__file__).parent.parent
 DEPLOY = ROOT / 'docs' / 'deploy'
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))]
 MANIFESTS = ('roles.yaml', 'network-policy.yaml', 'kuberay.yaml')
-PARSERS = {'awopt-launch': launch._parse, 'awopt-role': role._parse}
+PARSERS = {
+  'awopt-launch': launch._parse,
+  'awopt-role': role._parse,
+  'awopt-serve': serve._parse,
+}
 
 
 def parse(monkeypatch, argv):
@@ -275,6 +279,32 @@ def test_compose_publishes_no_port(monkeypatch):
   build = services['replay']['build']
   context = (DEPLOY / build['context']).resolve()
   assert (context / build['dockerfile']).samefile(DEPLOY / 'Dockerfile')
+
+
+def test_the_model_server_serves_the_same_folder(monkeypatch):
+  (compose,) = load('model-server.yaml')
+  (server,) = compose['services'].values()
+  (pin,) = re.findall(
+    r'^tensorflow-serving-api==(\S+)$',
+    (ROOT / 'constraints.txt').read_text(),
+    re.MULTILINE,
+  )
+  # No registry's host, and the version that exports are tested with.
+  assert server['image'] == f'tensorflow/serving:{pin}'
+  flags = parse(monkeypatch, ['awopt-serve', '--root_dir', 'runs/quickstart'])
+  name = server['environment']['MODEL_NAME']
+  assert name == flags.model_name
+  (volume,) = server['volumes']
+  policies, target, mode = volume.rsplit(':', 2)
+  assert (target, mode) == (f'/models/{name}', 'ro')
+  default = re.fullmatch(r'\$\{POLICIES:-(.*)\}', policies)[1]
+  found = (DEPLOY / default).resolve()
+  assert found == (ROOT / flags.root_dir / 'policies').resolve()
+  # On the ports of awopt-serve, and for this machine alone.
+  assert sorted(server['ports']) == [
+    f'{flags.host}:{port}:{port}' for port in (flags.grpc_port, flags.rest_port)
+  ]
+  assert (server['cap_drop'], server['read_only']) == (['ALL'], True)
 
 
 def test_the_image_is_made_of_what_there_is():

@@ -186,6 +186,32 @@ class Predictor:
       FloatingPointError: If the policy's answer is not finite.
     """
     start = time.perf_counter()
+    checked = self.check(signature, arrays)
+    try:
+      return self._answer(signature, checked, start)
+    except tf.errors.InvalidArgumentError as error:
+      for part, files in self._files(self._signatures[signature], checked):
+        if problem := pictures.find_damaged(part, files):
+          raise ValueError(
+            f'input {part.name!r}, {problem}; send the picture again.'
+          ) from error
+      raise
+
+  def check(
+    self, signature: str, arrays: Mapping[str, Any]
+  ) -> dict[str, np.ndarray]:
+    """Checks what `run` is to run; only damaged pictures show later.
+
+    Args:
+      signature: As of `run`.
+      arrays: As of `run`.
+
+    Returns:
+      Arrays by name, as the signature takes them.
+
+    Raises:
+      ValueError: As `run`.
+    """
     record = self._signatures.get(signature)
     if record is None:
       raise ValueError(
@@ -194,20 +220,11 @@ class Predictor:
       )
     values = parts_lib.flatten(record.inputs, arrays, 'input')
     if not record.batched:
-      checked = checks.check_one(record.inputs, values, 'input')
-      return self._answer(signature, checked, start)
+      return checks.check_one(record.inputs, values, 'input')
     checked = checks.check_batch(record.inputs, values, 'input')
     for part, files in self._files(record, checked):
       pictures.check(part, files, f'input {part.name!r}')
-    try:
-      return self._answer(signature, checked, start)
-    except tf.errors.InvalidArgumentError as error:
-      for part, files in self._files(record, checked):
-        if problem := pictures.find_damaged(part, files):
-          raise ValueError(
-            f'input {part.name!r}, {problem}; send the picture again.'
-          ) from error
-      raise
+    return checked
 
   def _files(self, record: names.Signature, arrays: Mapping[str, np.ndarray]):
     """Returns the pictures among a signature's inputs, with their files."""

@@ -25,6 +25,7 @@ from tests.benchmarks import (
   learning,
   reading,
   searching,
+  server,
   serving,
 )
 
@@ -85,6 +86,7 @@ def main() -> None:
       serving.measure(),
       learning.measure(),
       reading.measure(),
+      server.measure(),
       _policies(agent),
       _learner(agent, batch_size),
     ):
