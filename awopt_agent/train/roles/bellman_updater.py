@@ -21,6 +21,7 @@ __all__ = ['BellmanUpdater', 'run']
 _STREAM = 100_000
 # A look at newer weights in between: they may be the last.
 _ROOM_S = 1.0
+_CHUNK_S = 0.25
 
 
 def run(flags) -> str:
@@ -93,6 +94,7 @@ class BellmanUpdater:
       weights.TARGET,
       [self._agent.train_step_counter, *self._agent.target_variables],
     )
+    self.batches = 0
     self._pulled_at = -float('inf')
     self._writer = targets.TargetWriter(self._connection)
     self._watch = watch.Watch(
@@ -100,6 +102,7 @@ class BellmanUpdater:
       table=tables.SUCCESS,
       limit_s=roles.wait_limit_s,
       stop_requested=stop_requested,
+      progress=lambda: self.batches,
     )
     self._report = reports.Report(
       context.folder.path, f'bellman_updater-{index}'
@@ -116,7 +119,6 @@ class BellmanUpdater:
       ).prefetch(2)
     )
     self._compute = self._make_compute(train.augment, context.seed + index)
-    self.batches = 0
 
   def _make_compute(self, augment: augmentation.AugmentConfig, seed: int):
     spec = self._agent.training_data_spec
@@ -154,9 +156,13 @@ class BellmanUpdater:
     )
     while not self._weights.finished:
       self._pull_when_due()
-      columns, target, step = self._watch.run(
-        self._next, what='for a batch of transitions'
-      )
+      self._watch.run(self._compute_some, what='for a batch of transitions')
+
+  def _compute_some(self) -> None:
+    """Computes for a while: to watch each batch cost a sixth of its time."""
+    end = time.monotonic() + _CHUNK_S
+    while time.monotonic() < end and not self._weights.finished:
+      columns, target, step = self._next()
       self._write(columns, target, step)
       self.batches += 1
       self._report.update('batches', self.batches, f'weights of step {step}')
