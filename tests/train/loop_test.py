@@ -114,7 +114,8 @@ def _whole(tmp_path_factory):
     parts.trainer.save()
     parts.root = root
     parts.sizes = parts.replay.sizes()
-    yield parts
+  # Its replay is closed: a restart may have the folder.
+  return parts
 
 
 def test_pre_training_takes_its_steps_and_measures_each_policy(whole):
@@ -207,10 +208,11 @@ def test_more_episodes_extend_a_finished_run(whole):
 
 
 def test_evaluation_never_changes_what_is_learnt(whole):
-  before = fakes.state_of(whole.agent)
-  whole.trainer.evaluate('end', 2)
-  fakes.assert_same_state(before, fakes.state_of(whole.agent))
-  assert whole.replay.sizes() == whole.sizes
+  with _start(whole.root, resume=True) as parts:
+    before = fakes.state_of(parts.agent)
+    parts.trainer.evaluate('end', 2)
+    fakes.assert_same_state(before, fakes.state_of(parts.agent))
+    assert parts.replay.sizes() == whole.sizes
 
 
 def test_a_stop_in_pre_training_loses_no_step_and_no_evaluation(
