@@ -110,13 +110,20 @@ class StepPacking:
         )
     return tf.nest.pack_sequence_as(self._step_spec, flat)
 
-  def unpack_arrays(self, columns: Mapping[str, np.ndarray]) -> Any:
-    """Does the same for arrays `[T, size]`, without TensorFlow."""
-    flat: list[Any] = [None] * len(self._parts)
+  def slices_of(self, part: Any) -> list[tuple[str, slice, tuple[int, ...]]]:
+    """Returns where the leaves of a part of a step are.
+
+    Args:
+      part: A nest of specs within the step's own, such as its label.
+
+    Returns:
+      For each leaf the name of its column, where it is in that, and its shape.
+    """
+    found = {}
     for name, indices in self._columns.items():
-      ends = np.cumsum([self._size(index) for index in indices])[:-1]
-      pieces = np.split(columns[name], ends, axis=1)
-      for index, piece in zip(indices, pieces, strict=True):
+      end = 0
+      for index in indices:
+        start, end = end, end + self._size(index)
         shape = tuple(self._parts[index].shape)
-        flat[index] = piece.reshape(len(piece), *shape)
-    return tf.nest.pack_sequence_as(self._step_spec, flat)
+        found[id(self._parts[index])] = (name, slice(start, end), shape)
+    return [found[id(spec)] for spec in tf.nest.flatten(part)]

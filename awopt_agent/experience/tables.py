@@ -1,8 +1,10 @@
 """The Reverb tables `success` and `failure`, and how episodes enter them."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import gin
+import numpy as np
 import reverb
 import tensorflow as tf
 
@@ -139,13 +141,30 @@ class EpisodeWriter:
       arrival: Its number in the order in which practice is dropped; None
         takes its id.
     """
-    label = experience.label
+    self.write(
+      self._packing.pack(experience), experience.label, arrival=arrival
+    )
+
+  def write(
+    self,
+    columns: Mapping[str, np.ndarray],
+    label: structs.EpisodeLabel,
+    *,
+    arrival: int | None = None,
+  ) -> None:
+    """Writes an episode that is packed; see `__call__`.
+
+    Args:
+      columns: Of `StepPacking.pack`.
+      label: Of the episode, `[T + 1]`.
+      arrival: Its number in the order in which practice is dropped; None
+        takes its id.
+    """
     length, success = int(label.length[0]), bool(label.success[0])
     table = SUCCESS if success else FAILURE
     priority = float(label.episode_id[0] if arrival is None else arrival)
     if label.source[0] == structs.Source.DEMONSTRATION:
       priority = _DEMONSTRATION_PRIORITY
-    columns = self._packing.pack(experience)
     padding = self._steps_per_item - 2
     for row in range(length + 1 + padding):
       self._writer.append(

@@ -36,7 +36,10 @@ def main():
   found = chaos_lib.check(chaos, *specs)
   print(describe(chaos, found), flush=True)
   limit_s = chaos.interval_s() + _START_S
-  longest_s = max(*(kill.back_s for kill in chaos.kills), chaos.learner_stood_s)
+  stood_s, kills = chaos.worst_stand()
+  longest_s = max(
+    *(kill.back_s for kill in chaos.kills), stood_s / max(1, kills)
+  )
   if longest_s > limit_s:
     sys.exit(f'chaos: a kill cost {longest_s:.0f} s, over {limit_s:.0f}')
 
@@ -78,11 +81,12 @@ def describe(chaos: chaos_lib.Chaos, found: chaos_lib.Survey) -> str:
   roles = collections.Counter(kill.role for kill in chaos.kills)
   back = sorted(kill.back_s for kill in chaos.kills)
   saving = sum(kill.saving for kill in chaos.kills)
+  stood_s, kills = chaos.worst_stand()
   return (
     f'{len(chaos.kills)} kills ({dict(roles)}), {saving} in a checkpoint; '
     f'back after {back[len(back) // 2]:.0f} s (median), {back[-1]:.0f} s '
-    f'(most); the learner stood for {chaos.learner_stood_s:.0f} s at most, a '
-    f'checkpoint came every {chaos.interval_s():.0f} s\n'
+    f'(most); the learner stood for {stood_s:.0f} s at most for {kills} '
+    f'kills; a checkpoint came every {chaos.interval_s():.0f} s\n'
     f'{found.counters.episodes} episodes in the last checkpoint, each whole '
     f'and once; reported as stored: {chaos.stored}'
   )

@@ -76,8 +76,8 @@ class Chaos:
     stored: By source, the most episodes that were ever reported as stored.
     history: What `stored` was at times, seconds since 1970.
     durable: By source, the most that were reported as in a checkpoint.
-    learner_stood_s: The longest time without a learner step beyond those
-      before, be it that another role was gone or that steps were taken again.
+    stands: When the learner took no step beyond those before, from and to, be
+      it that another role was gone or that steps were taken again.
   """
 
   def __init__(self, folder, *, seed, gin='', collectors=2, updaters=1):
@@ -101,7 +101,7 @@ class Chaos:
     self.stored: dict[str, int] = {}
     self.history: list[tuple[float, dict[str, int]]] = []
     self.durable: dict[str, int] = {}
-    self.learner_stood_s = 0.0
+    self.stands: list[tuple[float, float]] = []
     self._saved: dict[str, float] = {}
     self._learnt = (-1.0, 0.0)
     self.process = None
@@ -163,8 +163,18 @@ class Chaos:
     if count <= most:
       return
     if most >= 0 and not self.is_over():
-      self.learner_stood_s = max(self.learner_stood_s, now - at)
+      self.stands.append((at, now))
     self._learnt = count, now
+
+  def worst_stand(self):
+    """Returns the stand that lost most time a kill: its seconds, its kills."""
+
+    def kills_in(stand):
+      return sum(stand[0] <= kill.at <= stand[1] for kill in self.kills)
+
+    # One kill may come before the learner is back from another.
+    found = [(end - at, kills_in((at, end))) for at, end in self.stands]
+    return max(found, key=lambda one: one[0] / max(1, one[1]))
 
   def interval_s(self):
     """Returns the usual time between two checkpoints."""

@@ -148,15 +148,15 @@ class ReplayService:
     if isinstance(found, inbox_lib.RefusedError):
       self._refuse(found)
       return
-    experience, sender = found
-    identity = int(experience.label.episode_id[0])
+    columns, label, sender = found
+    identity = int(label.episode_id[0])
     source = str(inbox_lib.source_of(identity))
     if self._spools.setdefault(source, sender.spool) != sender.spool:
       return  # It sees on the board that another took its place.
     if not self._is_next(identity, sender.oldest):
       return
-    self._writer(experience, arrival=self._arrival)
-    self._count(experience.label)
+    self._writer.write(columns, label, arrival=self._arrival)
+    self._count(label)
     self._note_received(identity)
 
   def _is_next(self, identity: int, oldest: int) -> bool:

@@ -2,7 +2,6 @@ import threading
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from awopt_agent.experience import packing
 from awopt_agent.experience.wire import inbox
@@ -74,12 +73,15 @@ def test_episodes_arrive_whole_and_in_order(sides):
   for number, episode in enumerate(sent):
     sides.send(episode, oldest=number)
   received = sides.receive()
-  assert [tuple(sender) for _, sender in received] == [(0, 7), (1, 7), (2, 7)]
-  for (episode, _), expected in zip(received, sent, strict=True):
-    tf.nest.assert_same_structure(episode, expected)
-    for value, wanted in zip(
-      tf.nest.flatten(episode), tf.nest.flatten(expected), strict=True
-    ):
+  senders = [tuple(episode.sender) for episode in received]
+  assert senders == [(0, 7), (1, 7), (2, 7)]
+  for episode, expected in zip(received, sent, strict=True):
+    packed = _pack(expected)
+    assert episode.columns.keys() == packed.keys()
+    for name, column in packed.items():
+      assert episode.columns[name].dtype == column.dtype
+      np.testing.assert_array_equal(episode.columns[name], column)
+    for value, wanted in zip(episode.label, expected.label, strict=True):
       assert value.dtype == wanted.dtype
       np.testing.assert_array_equal(value, wanted)
   assert sides.receive() == []
@@ -179,8 +181,8 @@ def test_garbage_is_refused_and_those_around_it_arrive(sides, kind):
   sides.force(changes)
   sides.send(agent_fakes.make_episode(2, episode_id=8))
   before, refused, after = sides.receive()
-  assert before[0].label.episode_id[0] == 7
-  assert after[0].label.episode_id[0] == 8
+  assert before.label.episode_id[0] == 7
+  assert after.label.episode_id[0] == 8
   assert isinstance(refused, inbox.RefusedError)
   assert reason in str(refused)
   assert len(str(refused).splitlines()) == 1
@@ -193,7 +195,7 @@ def test_a_column_too_few_or_too_many_is_refused(sides):
   few, many, after = sides.receive()
   for refused in (few, many):
     assert str(refused) == 'an item of other columns than an episode has.'
-  assert after[0].label.episode_id[0] == 8
+  assert after.label.episode_id[0] == 8
 
 
 def test_a_refusal_tells_the_episode(sides):
