@@ -6,7 +6,7 @@ TESTS ?=
 BIN := .venv/bin
 LINT := .venv-lint/bin
 
-.PHONY: help train test programs chaos coverage lint format bench soak clean venv venv-lint
+.PHONY: help train test programs chaos control fuzz coverage lint format bench soak clean venv venv-lint
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,8 @@ help:
 	@echo 'make format    format the code in place'
 	@echo 'make bench     measure speed'
 	@echo 'make chaos     a run of many processes, killed 30 times'
+	@echo 'make control   a policy at 10 Hz for ten minutes, and twelve faults'
+	@echo 'make fuzz      10,000 malformed requests to awopt-serve'
 	@echo 'make soak      10,000 episodes of each task, half an hour'
 	@echo 'make clean     delete what builds and tests left; keeps runs'
 
@@ -50,6 +52,12 @@ bench: venv
 
 chaos: venv
 	$(BIN)/python -m tests.benchmarks.chaos
+
+control: venv
+	$(BIN)/python -m tests.benchmarks.control
+
+fuzz: venv
+	$(BIN)/python -m tests.benchmarks.serve_fuzz
 
 soak: venv
 	$(BIN)/python -m tests.benchmarks.soak

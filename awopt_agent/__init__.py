@@ -21,14 +21,20 @@ _HOMES = {
   'AwOptAgent': 'awopt_agent.agent',
   'CemConfig': 'awopt_agent.learning.cem',
   'Critic': 'awopt_agent.learning.networks.base',
+  'ControlLoop': 'awopt_agent.serving.control.loop',
   'CriticConfig': 'awopt_agent.agent',
   'Episode': 'awopt_agent.structs',
   'Experience': 'awopt_agent.structs',
   'ExplorationConfig': 'awopt_agent.policies.exploration',
   'Follower': 'awopt_agent.serving.follower',
   'LabellingObserver': 'awopt_agent.experience.labelling',
+  'LoopConfig': 'awopt_agent.serving.control.loop',
+  'Observed': 'awopt_agent.serving.control.robot',
   'ObservedPosition': 'awopt_agent.serving.limits',
   'Predictor': 'awopt_agent.serving.predictor',
+  'Recording': 'awopt_agent.serving.control.recording',
+  'Robot': 'awopt_agent.serving.control.robot',
+  'RobotProcess': 'awopt_agent.serving.control.process',
 }
 
 __all__ = ['__version__', *_HOMES]  # noqa: PLE0604

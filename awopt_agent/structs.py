@@ -74,6 +74,9 @@ class Episode(NamedTuple):
       terminal state, else 1.
     is_terminal: Whether the last observation is terminal (else truncated).
     success: Whether the return reached the threshold.
+    source: The `Source` of all actions, or `[T + 1]` of them where several
+      acted. The first tells whether the episode counts as a demonstration.
+    policy_step: Learner step of the policy that acted.
   """
 
   observation: Any
@@ -82,6 +85,8 @@ class Episode(NamedTuple):
   discount: np.ndarray
   is_terminal: bool
   success: bool
+  source: Any = Source.DEMONSTRATION
+  policy_step: int = 0
 
   @property
   def length(self) -> int:

@@ -180,7 +180,7 @@ class EpisodeMapper:
     succeeded = self._succeeds(stored, episode.reward[:-1], index)
     if self._mapping.reward == 'success' and succeeded:
       episode = _rewarded(episode)
-    return episode._replace(success=succeeded)
+    return episode._replace(success=succeeded, **_origin(stored, index))
 
   def prepare(self, stored: schema.StoredEpisode) -> schema.StoredEpisode:
     """Returns an episode without padding, if its set has some."""
@@ -257,6 +257,21 @@ class EpisodeMapper:
     return _map_with_ends(
       lambda leaf, ends, name: Ends(*ends), action, self._mapping.action_range
     )
+
+
+def _origin(stored: schema.StoredEpisode, index: int) -> dict[str, Any]:
+  """Returns who acted, where the set tells it: a robot's loop does."""
+  source = stored.steps.get(schema.ACTION_SOURCE)
+  if source is None:
+    return {}
+  known = [int(one) for one in structs.Source]
+  if not np.isin(source, known).all():
+    raise schema.BadEpisodeError(
+      f'episode {index}: {schema.ACTION_SOURCE} must be one of {known}; see '
+      'structs.Source.'
+    )
+  step = stored.metadata.get(schema.POLICY_STEP, 0)
+  return {'source': np.asarray(source), 'policy_step': int(step)}
 
 
 def _map_with_ends(function, action: Any, ends: Any, name: str = 'action'):

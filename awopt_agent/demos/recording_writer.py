@@ -10,9 +10,9 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from awopt_agent import files, structs
-from awopt_agent.demos import set_writer, validator, writer
+from awopt_agent.demos import schema, set_writer, validator, writer
 
-__all__ = ['count_before', 'record_episodes']
+__all__ = ['EpisodeWriter', 'count_before', 'record_episodes']
 
 # A kill, unlike a signal, loses those that were not published: at most this
 # many, and at most as many as are safe.
@@ -92,6 +92,77 @@ def record_episodes(
   ):
     _go_on(writing, remaining, specs, split)
   return target
+
+
+class EpisodeWriter:
+  """Writes stored episodes one by one, each when it is handed over.
+
+  A reader finds an episode once `add` has returned, and none that is not
+  whole, whatever happens meanwhile. Each becomes a file of its own: that is
+  for those who make one in seconds.
+  """
+
+  def __init__(
+    self,
+    folder: str,
+    *,
+    append: bool = False,
+    split: str = 'train',
+    version: str = '1.0.0',
+  ):
+    """Prepares; nothing is written before the first episode.
+
+    Args:
+      folder: See `writer.write_episodes`.
+      append: Whether to go on in a set that exists.
+      split: Name of the split.
+      version: Three numbers with dots.
+
+    Raises:
+      FileExistsError: If that version of the set exists and may not.
+      ValueError: If folder or version are no names for TFDS.
+    """
+    self._count = count_before(folder, append=append, version=version)
+    self._folder, self._split, self._version = folder, split, version
+    self._target = os.path.join(folder, version)
+    self._writing: set_writer.SetWriter | None = None
+
+  @property
+  def episodes(self) -> int:
+    """Episodes that a reader finds."""
+    return self._count
+
+  def add(self, episode: schema.StoredEpisode) -> None:
+    """Writes an episode.
+
+    Raises:
+      ValueError: If it has other fields than those of the set.
+      OSError: If the disk is full; what was written before is kept.
+    """
+    features = writer.stored_features(episode)
+    if not os.path.exists(self._target):
+      writer.write_stored(
+        [episode], self._folder, split=self._split, version=self._version
+      )
+      self._writing = _open(self._target, self._folder, self._version)
+      self._count = self._writing.published
+      return
+    if self._writing is None:
+      self._writing = _open(self._target, self._folder, self._version)
+    _check_features(self._writing.features, features, self._folder)
+    example = features.serialize_example(writer.stored_example(episode))
+    # What a failure leaves behind is written over by the next one.
+    writing, self._writing = self._writing, None
+    with (
+      files.clear_disk_errors(
+        f'write to {self._folder}',
+        'what was written before is kept; free space there',
+      ),
+      _uninterrupted(),
+    ):
+      writing.add(self._split, example)
+      writing.publish()
+    self._count, self._writing = writing.published, writing
 
 
 def _go_on(writing, episodes, specs, split: str) -> None:

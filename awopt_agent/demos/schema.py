@@ -61,6 +61,11 @@ class StoredEpisode(NamedTuple):
     return len(tree.flatten(self.steps)[0])
 
 
+# Fields beyond RLDS' own, of what a robot's loop recorded: the `structs.Source`
+# of each action, and the learner step of the policy of an episode.
+ACTION_SOURCE = 'action_source'
+POLICY_STEP = 'policy_step'
+
 # Fits rewards of 0 and 1 at the end of an episode.
 DEFAULT_SUCCESS_THRESHOLD = 0.5
 

@@ -20,6 +20,7 @@ __all__ = [
   'episode_features',
   'make_example',
   'make_features',
+  'stored_example',
   'stored_features',
   'write_episodes',
   'write_serialized',
@@ -112,7 +113,7 @@ def write_stored(
   features = stored_features(first)
   alike = _alike(itertools.chain([first], remaining), on_refused)
   examples = (
-    (split, features.serialize_example(_stored_example(episode)))
+    (split, features.serialize_example(stored_example(episode)))
     for episode in alike
   )
   return write_serialized(
@@ -258,7 +259,7 @@ def stored_features(
 
 def make_example(episode: structs.Episode) -> dict[str, Any]:
   """Returns an episode as features take it."""
-  return _stored_example(
+  return stored_example(
     schema.StoredEpisode(schema.rows_from_episode(episode), {})
   )
 
@@ -283,7 +284,8 @@ def _features_of(nest: Any, *, rows: bool) -> Any:
   return make_features(tf.TensorSpec(shape, array.dtype))
 
 
-def _stored_example(episode: schema.StoredEpisode) -> dict[str, Any]:
+def stored_example(episode: schema.StoredEpisode) -> dict[str, Any]:
+  """Returns a stored episode as the features of `stored_features` take it."""
   steps = [
     tree.map_structure(lambda leaf, row=row: leaf[row], episode.steps)
     for row in range(episode.num_steps)

@@ -24,7 +24,7 @@ def label_episode(
   episode_id: int,
   policy_info: Any = (),
 ) -> structs.Experience:
-  """Labels a recorded episode, a demonstration.
+  """Labels a recorded episode.
 
   Args:
     episode: T transitions.
@@ -52,8 +52,8 @@ def label_episode(
       length,
       success=episode.success,
       episode_id=episode_id,
-      source=structs.Source.DEMONSTRATION,
-      policy_step=0,
+      source=episode.source,
+      policy_step=episode.policy_step,
     ),
   )
 

@@ -1,5 +1,6 @@
 """Serves the newest good version of a folder, while others are written."""
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -60,6 +61,7 @@ class Follower:
     self._stopped = threading.Event()
     # By version, the mark of the files that were no good.
     self._bad: dict[str, str] = {}
+    self._told: set[str] = set()
     self._predictor, self._version, self._mark = self._load_first()
     self._thread = None
     if every_s is not None:
@@ -148,7 +150,7 @@ class Follower:
     if by[0] != by[1]:
       line += f'; exported with TensorFlow {by[0]}, the one before with {by[1]}'
     self._predictor, self._version, self._mark = new, version, mark
-    self._report(line)
+    self._say(line)
     return True
 
   def _load(self, path: str) -> predictor_lib.Predictor:
@@ -159,11 +161,19 @@ class Follower:
   def _skip(self, version, mark, error: Exception, instead: str) -> None:
     """Notes a bad version, and reports it once.
 
-    One that is still being copied changes: it is tried again.
+    One that is still being copied changes: it is tried again. So is one that
+    the disk, or a lack of memory, kept from being read.
     """
-    if version not in self._bad:
-      self._report(f'{_one_line(error)} Skipped: {instead}.')
-    self._bad[version] = mark
+    if version not in self._told:
+      self._told.add(version)
+      self._say(f'{_one_line(error)} Skipped: {instead}.')
+    if not isinstance(error, (OSError, MemoryError)):
+      self._bad[version] = mark
+
+  def _say(self, line: str) -> None:
+    # Who listens may be gone; the looks must go on.
+    with contextlib.suppress(OSError, ValueError):
+      self._report(line)
 
 
 def _mark(path: str) -> str:

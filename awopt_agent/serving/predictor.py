@@ -164,6 +164,39 @@ class Predictor:
     values = self._answer(names.Q_VALUES, arrays, start)[names.Q_VALUES]
     return values if batched else float(values[0])
 
+  def bound(self, observation: Any, action: Any) -> Any:
+    """Bounds somebody else's action, such as a human's, as the policy's own.
+
+    Args:
+      observation: One, as `predict` takes it.
+      action: One, as `predict` returns it; it may lie beyond the spec's
+        bounds.
+
+    Returns:
+      The action within the spec's bounds and the limits.
+
+    Raises:
+      ValueError: If observation or action has other names, types or shapes
+        than its spec, or is not finite; the message names the part.
+    """
+    seen = parts_lib.flatten(
+      self._observation_parts, observation, 'observation'
+    )
+    seen = checks.check_one(self._observation_parts, seen, 'observation')
+    free = [
+      part._replace(minimum=None, maximum=None) for part in self._action_parts
+    ]
+    asked = parts_lib.flatten(free, action, 'action')
+    asked = checks.check_one(free, asked, 'action')
+    rows = [
+      {name: value[np.newaxis] for name, value in arrays.items()}
+      for arrays in (seen, asked)
+    ]
+    bounded = self._limiter.limit(*rows)
+    return parts_lib.pack(
+      self._action_parts, {name: value[0] for name, value in bounded.items()}
+    )
+
   def run(
     self, signature: str, arrays: Mapping[str, Any]
   ) -> dict[str, np.ndarray]:

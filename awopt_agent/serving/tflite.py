@@ -126,6 +126,8 @@ def _measure(
         f'the file answers {name!r} as {list(found.shape)} instead of '
         f'{list(expected.shape)}'
       )
+    if expected.dtype.kind == 'f' and not np.isfinite(found).all():
+      raise ValueError(f'the file answers {name!r} that is not finite')
     if expected.dtype.kind == 'f':
       greatest = max(greatest, float(np.max(np.abs(found - expected))))
     else:

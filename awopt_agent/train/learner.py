@@ -324,7 +324,10 @@ class _TimedLearner(learner_lib.Learner):
   def _note_policy_age(self, label) -> None:
     """Logs how many steps ago the policies learned that practised a batch."""
     first = tf.nest.map_structure(lambda column: column[:, 0], label)
-    practised = first.source != int(structs.Source.DEMONSTRATION)
+    # What a robot recorded by policies of other runs has no age in this one.
+    practised = (first.source != int(structs.Source.DEMONSTRATION)) & (
+      first.policy_step <= self.train_step
+    )
     ages = tf.boolean_mask(self.train_step - first.policy_step, practised)
     with tf.name_scope(''):  # A loop around would be part of the name.
       tf.summary.histogram('train/policy_age', ages, step=self.train_step)

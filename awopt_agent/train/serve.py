@@ -35,7 +35,7 @@ def _parse():
     ('batch', int, 32, 'rows that are computed together'),
     ('rows', int, 256, 'rows of one request'),
     ('waiting', int, 64, 'requests that wait'),
-    ('connections', int, 128, 'open at once, for each protocol'),
+    ('connections', int, 128, 'requests under way, for each protocol'),
     ('request_mib', float, 16.0, 'size of one request'),
   ):
     parser.add_argument(f'--max_{name}', type=kind, default=default, help=text)

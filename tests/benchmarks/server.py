@@ -41,11 +41,20 @@ _SECONDS = 3.0
 
 
 def measure() -> Iterator[environments.Row]:
-  """Measures in turns."""
+  """Measures in turns: the server on a core, its clients on another."""
+  cores = sorted(os.sched_getaffinity(0))
+  os.sched_setaffinity(0, cores[:1])
+  try:
+    yield from _measure(cores[-1])
+  finally:
+    os.sched_setaffinity(0, cores)
+
+
+def _measure(core: int) -> Iterator[environments.Row]:
   with tempfile.TemporaryDirectory() as folder:
     version = _export(folder)
     bodies = _write_requests(folder)
-    with _server(folder) as addresses:
+    with _server(folder, core) as addresses:
       yield from _latencies(version, addresses, bodies)
       yield from _throughputs(addresses, bodies)
 
@@ -98,9 +107,10 @@ def _write_requests(folder: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _server(folder: str) -> Iterator[dict[str, str]]:
+def _server(folder: str, core: int) -> Iterator[dict[str, str]]:
   """Yields the addresses of `awopt-serve`."""
-  command = [sys.executable, '-m', 'awopt_agent.train.serve']
+  command = ['taskset', '-c', str(core), sys.executable]
+  command += ['-m', 'awopt_agent.train.serve']
   command += ['--policies', folder, '--rest_port', '0', '--grpc_port', '0']
   process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
   try:

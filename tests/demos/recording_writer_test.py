@@ -1,11 +1,19 @@
+import errno
 import itertools
 import os
 import signal
 
+import numpy as np
 import pytest
 from tf_agents.specs import array_spec
 
-from awopt_agent.demos import reader, recording_writer, set_writer, sources
+from awopt_agent.demos import (
+  reader,
+  recording_writer,
+  schema,
+  set_writer,
+  sources,
+)
 from tests.demos import fakes
 
 
@@ -112,3 +120,50 @@ def test_a_signal_waits_until_an_episode_is_whole(tmp_path, monkeypatch):
   with pytest.raises(KeyboardInterrupt):
     _record(tmp_path / 'set', _episodes(2, 3), append=True)
   assert _lengths(tmp_path / 'set') == [1, 2]
+
+
+def _stored(length, **metadata):
+  episode = fakes.make_episode(length, seed=length)
+  return schema.StoredEpisode(schema.rows_from_episode(episode), metadata)
+
+
+def test_a_stored_episode_is_read_once_it_was_handed_over(tmp_path):
+  folder = str(tmp_path / 'set')
+  writing = recording_writer.EpisodeWriter(folder)
+  assert writing.episodes == 0 and not os.path.exists(folder)
+  for length in (1, 2, 3):
+    writing.add(_stored(length, success=np.bool_(length == 2)))
+    assert writing.episodes == length
+    assert _lengths(folder) == [1, 2, 3][:length]
+  read = [one.metadata['success'] for one in reader.read_stored(folder)]
+  assert read == [False, True, False]
+
+
+def test_stored_episodes_are_appended_on_request_alone(tmp_path):
+  folder = str(tmp_path / 'set')
+  recording_writer.EpisodeWriter(folder).add(_stored(1, fault=''))
+  with pytest.raises(FileExistsError, match='never overwritten'):
+    recording_writer.EpisodeWriter(folder)
+  writing = recording_writer.EpisodeWriter(folder, append=True)
+  assert writing.episodes == 1
+  writing.add(_stored(2, fault='camera'))
+  with pytest.raises(ValueError, match='holds other fields'):
+    writing.add(_stored(3))
+  assert _lengths(folder) == [1, 2] and writing.episodes == 2
+
+
+def test_a_full_disk_costs_the_episode_that_does_not_fit(tmp_path, monkeypatch):
+  folder = str(tmp_path / 'set')
+  writing = recording_writer.EpisodeWriter(folder)
+  writing.add(_stored(1))
+
+  def full(self):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(set_writer.SetWriter, 'publish', full)
+    with pytest.raises(OSError, match='what was written before is kept'):
+      writing.add(_stored(2))
+  assert _lengths(folder) == [1] and writing.episodes == 1
+  writing.add(_stored(3))
+  assert _lengths(folder) == [1, 3] and writing.episodes == 2

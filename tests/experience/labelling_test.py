@@ -265,6 +265,14 @@ def test_labels_a_demonstration(is_terminal):
   np.testing.assert_array_equal(label.policy_step, [0] * 4)
 
 
+def test_each_step_of_a_recording_may_have_its_source():
+  recorded = demonstration(True)._replace(source=[2, 0, 2, 1], policy_step=70)
+  _, label = labelling.label_episode(recorded, episode_id=3)
+  np.testing.assert_array_equal(label.source, [2, 0, 2, 1])
+  assert label.source.dtype == np.int32
+  np.testing.assert_array_equal(label.policy_step, [70] * 4)
+
+
 def test_a_demonstration_takes_policy_info_of_the_agents_spec():
   info = base.PolicyInfo(np.zeros(4, np.int32), np.zeros(4, np.int64))
   trajectory, _ = labelling.label_episode(

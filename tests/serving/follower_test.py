@@ -210,3 +210,30 @@ def test_looks_by_itself_while_others_ask(store, folder, lines):
   _add(store, folder, '4')
   time.sleep(0.2)
   assert follower.predictor.version == 3
+
+
+def test_a_disk_that_failed_once_is_asked_again(
+  store, folder, follower, lines, monkeypatch
+):
+  load = follower._load
+  failures = iter([OSError('input/output error'), MemoryError()])
+
+  def fail_first(path):
+    for error in failures:
+      raise error
+    return load(path)
+
+  monkeypatch.setattr(follower, '_load', fail_first)
+  _add(store, folder, '2')
+  assert not follower.refresh() and not follower.refresh()
+  assert follower.refresh() and follower.predictor.version == 2
+  assert len(lines) == 2  # Once that it was skipped, and that it serves.
+
+
+def test_nobody_who_listens_ends_no_look(store, folder):
+  def gone(line):
+    raise BrokenPipeError(line)
+
+  follower = follower_lib.Follower(str(folder), every_s=None, report=gone)
+  _add(store, folder, '2')
+  assert follower.refresh() and follower.predictor.version == 2

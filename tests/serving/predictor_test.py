@@ -420,6 +420,29 @@ def test_an_answer_that_is_no_number_is_none(tmp_path):
   assert predictor.latency().calls == 1
 
 
+def test_bounds_somebody_elses_action_as_its_own(linear):
+  limits = limits_lib.ActionLimits(part='action', greatest_step_m=1.5)
+  predictor = predictor_lib.Predictor(linear, limits=limits)
+  observation = fakes.observe(fakes.BARE_OBSERVATION, 1)[0]
+
+  def bound(*action):
+    return predictor.bound(observation, np.array(action, np.float32))
+
+  np.testing.assert_array_equal(bound(0.5, -1), [0.5, -1])
+  # To the spec's 3, then of length 1.5: a unit of 3, 4, 5.
+  np.testing.assert_allclose(bound(3, -4), [1.5 * 0.7071, -1.5 * 0.7071], 1e-4)
+  np.testing.assert_allclose(bound(1.2, 1.6), [0.9, 1.2], rtol=1e-5)
+  assert predictor.clipped == (3, 1, 0, 2)
+  with pytest.raises(ValueError, match="action 'action' holds NaN"):
+    bound(np.nan, 0)
+  with pytest.raises(ValueError, match="action 'action' must be float32"):
+    predictor.bound(observation, np.zeros(2))
+  with pytest.raises(ValueError, match="'action' must have shape"):
+    predictor.bound(observation, np.zeros([1, 2], np.float32))
+  with pytest.raises(ValueError, match="'observation' = 2"):
+    predictor.bound(np.full(4, 2, np.float32), np.zeros(2, np.float32))
+
+
 def test_refuses_limits_that_do_not_fit(linear):
   limits = limits_lib.ActionLimits(part='lift', greatest_step_m=0.5)
   message = _refusal(linear, limits=limits)

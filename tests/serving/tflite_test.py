@@ -114,3 +114,12 @@ def test_what_cannot_be_converted_is_no_file_but_a_reason(tmp_path, capfd):
   (line,) = tflite.describe({'act': record})
   assert line.startswith('act: no TFLite file, for the converter says: ')
   assert capfd.readouterr().err == ''
+
+
+def test_an_answer_that_is_not_finite_is_no_file(tmp_path):
+  folder = _save(tmp_path / 'v', lambda x: {'y': tf.sqrt(-x * x - 1.0)})
+  x = np.float32([[1, 2]])
+  pair = golden.Golden({'x': x}, {'y': x})
+  found = tflite.convert(folder, 'act', pair)
+  assert found.file is None
+  assert found.reason == "the file answers 'y' that is not finite"

@@ -59,6 +59,7 @@ class Batcher:
     *,
     most_rows: int,
     most_waiting: int,
+    stuck_after_s: float = 10.0,
     observe: Callable[[int, int], None] = lambda requests, rows: None,
   ):
     """Starts the thread.
@@ -67,6 +68,7 @@ class Batcher:
       most_rows: Of a batch that is joined; one request may have more, and is
         computed alone.
       most_waiting: Requests that wait, beside those being computed.
+      stuck_after_s: A batch that takes longer will not end, seconds.
       observe: Receives the number of requests and of rows of each batch, in
         the thread.
     """
@@ -79,6 +81,8 @@ class Batcher:
     # Requests in the two latest batches, and the time the last one took.
     self._latest: collections.deque[int] = collections.deque([1, 1], maxlen=2)
     self._took_s = 0.0
+    self._stuck_after_s = stuck_after_s
+    self._began_s: float | None = None
     self._thread = threading.Thread(
       target=self._work, name='batcher', daemon=True
     )
@@ -92,7 +96,9 @@ class Batcher:
   @property
   def is_alive(self) -> bool:
     """Whether requests will be computed."""
-    return self._thread.is_alive()
+    began_s = self._began_s
+    took_s = 0.0 if began_s is None else time.perf_counter() - began_s
+    return self._thread.is_alive() and took_s < self._stuck_after_s
 
   async def run(
     self, predictor: Any, signature: str, arrays: Arrays, rows: int | None
@@ -124,18 +130,19 @@ class Batcher:
     return await answer
 
   def close(self) -> None:
-    """Computes what waits, and ends the thread."""
+    """Computes what waits, and ends the thread; one that is stuck is left."""
     with self._changed:
       self._closed = True
       self._changed.notify()
-    self._thread.join()
+    self._thread.join(self._stuck_after_s)
 
   def _work(self) -> None:
     while batch := self._take():
       self._observe(len(batch), sum(request.rows or 1 for request in batch))
-      start_s = time.perf_counter()
+      self._began_s = start_s = time.perf_counter()
       answers = list(_compute(batch))
       self._took_s = time.perf_counter() - start_s
+      self._began_s = None
       self._latest.append(len(batch))
       try:
         _deliver(batch, answers)

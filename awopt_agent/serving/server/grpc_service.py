@@ -1,5 +1,6 @@
 """TensorFlow Serving's gRPC protocol, and gRPC's own of health."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -110,6 +111,9 @@ def _handler(
     except refusals.Refusal as refusal:
       call.end(refusal)
       await context.abort(grpc.StatusCode[refusal.code], str(refusal))
+    except asyncio.CancelledError:
+      call.end(refusals.Refusal('CANCELLED', 'gone', 'the client has gone.'))
+      raise
     call.end()
     return response.SerializeToString()
 

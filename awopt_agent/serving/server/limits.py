@@ -17,7 +17,7 @@ class Limits:
     rows: Of one request; a small picture file may fill megabytes.
     batch: Rows of several requests that are computed together, at most.
     waiting: Requests that wait for the policy, at most.
-    connections: Open ones over HTTP, and calls under way over gRPC.
+    connections: Requests under way, for each protocol.
     time_s: From a request's first byte to its answer.
     rate_per_s: Requests for actions in a second, of all clients; None for no
       limit.

@@ -10,13 +10,14 @@ import uvicorn
 from grpc_health.v1 import _async as health_aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from awopt_agent.serving.server import grpc_service, rest
+from awopt_agent.serving.server import grpc_service, http_protocol, rest
 from awopt_agent.serving.server import service as service_lib
 
 __all__ = ['Server']
 
 # Beyond the time that a request may take, for its answer's way.
 _GRACE_S = 1.0
+_LOOK_EVERY_S = 1.0
 _HEALTHY = (
   '',
   'tensorflow.serving.PredictionService',
@@ -76,7 +77,7 @@ class Server:
     limits = self._service.limits
     config = uvicorn.Config(
       rest.Application(self._service),
-      http='httptools',
+      http=http_protocol.punctual(limits.time_s),
       ws='none',
       lifespan='off',
       loop='asyncio',
@@ -84,7 +85,6 @@ class Server:
       access_log=False,
       proxy_headers=False,
       server_header=False,
-      limit_concurrency=limits.connections,
       timeout_keep_alive=60,
       timeout_graceful_shutdown=int(limits.time_s + _GRACE_S) + 1,
     )
@@ -92,10 +92,12 @@ class Server:
     self._http_task = asyncio.create_task(self._http.serve(sockets=[listener]))
     while not self._http.started and not self._http_task.done():
       await asyncio.sleep(0.001)
+    self._health_task = asyncio.create_task(self._tell_health())
 
   async def drain(self) -> None:
     """Takes no further request, answers those under way, and closes."""
     self._service.drain()
+    self._health_task.cancel()
     await self._health.enter_graceful_shutdown()
     self._http.should_exit = True
     grace_s = self._service.limits.time_s + _GRACE_S
@@ -134,8 +136,7 @@ class Server:
     self._grpc.add_generic_rpc_handlers(grpc_service.handlers(self._service))
     self._health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-    for name in _HEALTHY:
-      await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    await self._set_health()
     try:
       port = self._grpc.add_insecure_port(self.grpc_address)
     except RuntimeError as error:
@@ -144,6 +145,17 @@ class Server:
       ) from error
     self._ports['grpc'] = port
     await self._grpc.start()
+
+  async def _tell_health(self) -> None:
+    while True:
+      await asyncio.sleep(_LOOK_EVERY_S)
+      await self._set_health()
+
+  async def _set_health(self) -> None:
+    kinds = health_pb2.HealthCheckResponse
+    found = kinds.SERVING if self._service.is_ready else kinds.NOT_SERVING
+    for name in _HEALTHY:
+      await self._health.set(name, found)
 
   def _taken(self, protocol: str, reason: str) -> OSError:
     return OSError(

@@ -34,6 +34,7 @@ class Application:
   def __init__(self, service: service_lib.Service):
     """Binds the service."""
     self._service = service
+    self._under_way = 0
     self._pages: dict[str, Callable[[], tuple[int, bytes, bytes]]] = {
       '/healthz': self._health,
       '/readyz': self._readiness,
@@ -54,14 +55,29 @@ class Application:
       return
     kind = 'predict' if _ACTION_PATH.fullmatch(path) else 'other'
     call = service_lib.Call(self._service.metrics, 'rest', kind)
+    self._under_way += 1
     try:
+      self._check_room()
       body = await self._answer(method, path, scope, receive)
     except refusals.Refusal as refusal:
       call.end(refusal)
       await _send_refusal(send, refusal)
       return
+    finally:
+      self._under_way -= 1
     call.end()
     await _send(send, 200, _JSON, body)
+
+  def _check_room(self) -> None:
+    most = self._service.limits.connections
+    if self._under_way > most:
+      raise refusals.Refusal(
+        'RESOURCE_EXHAUSTED',
+        'connections',
+        f'more than {most} requests are under way; send fewer at once, or '
+        'raise --max_connections.',
+        http_status=503,
+      )
 
   async def _answer(
     self, method: str, path: str, scope: Mapping[str, Any], receive: Receive
@@ -180,10 +196,12 @@ async def _send_refusal(send: Send, refusal: refusals.Refusal) -> None:
   headers = []
   if refusal.retry_after_s is not None:
     headers.append((b'retry-after', b'%d' % max(1, refusal.retry_after_s)))
-  if refusal.reason in ('too_large', 'draining', 'deadline'):
+  if refusal.reason in ('too_large', 'draining', 'deadline', 'connections'):
     # The rest of the body is not read.
     headers.append((b'connection', b'close'))
-  body = orjson.dumps({'error': str(refusal)}, default=str)
+  # Python's own JSON, for NaN, lets text through that no UTF-8 can hold.
+  reason = str(refusal).encode('utf-8', 'backslashreplace').decode()
+  body = orjson.dumps({'error': reason})
   await _send(send, refusal.http_status, _JSON, body, headers)
 
 

@@ -94,6 +94,7 @@ class Service:
     self._batcher = batching.Batcher(
       most_rows=self.limits.batch,
       most_waiting=self.limits.waiting,
+      stuck_after_s=2 * self.limits.time_s,
       observe=self.metrics.observe_batch,
     )
     self._bucket = (
@@ -115,7 +116,7 @@ class Service:
 
   @property
   def is_alive(self) -> bool:
-    """Whether the thread that computes runs."""
+    """Whether the policy computes, or could."""
     return self._batcher.is_alive
 
   def admit(self) -> None:

@@ -180,7 +180,8 @@ class ReplayService:
 
   def _count(self, label: structs.EpisodeLabel) -> None:
     counters = self._counters
-    if label.source[0] == structs.Source.DEMONSTRATION:
+    # What a robot recorded is no practice of this run, whoever acted.
+    if inbox_lib.source_of(int(label.episode_id[0])) == 0:
       counters.demonstrations += 1
       return
     counters.episodes += 1

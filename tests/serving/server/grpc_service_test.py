@@ -157,6 +157,13 @@ def test_the_clients_deadline_holds_too(predictor):
   with fakes.serving(fakes.Source(slow)) as running:
     code, _ = refusal(lambda: running.predict(OBSERVATION, timeout=0.2))
     assert code == 'DEADLINE_EXCEEDED'
+    # Whoever of both ends it first.
+    fakes.wait_for(
+      lambda: (
+        b'code="DEADLINE_EXCEEDED"' in running.service.metrics.page()
+        or b'code="CANCELLED"' in running.service.metrics.page()
+      )
+    )
     slow.go.set()
     running.predict(OBSERVATION)
 
@@ -185,3 +192,21 @@ def test_requests_that_wait_are_joined(predictor):
     assert refused[0] == 'INVALID_ARGUMENT'
     assert refusal(spoilt.result)[0] == 'INTERNAL'
     assert slow.batches == [3, 5, 1, 1, 1, 1, 1]
+
+
+def test_health_tells_of_a_policy_that_hangs(predictor):
+  kinds = health_pb2.HealthCheckResponse
+  slow = fakes.Slow(predictor)
+  short = limits.Limits(time_s=0.1)
+  with fakes.serving(fakes.Source(slow), limits=short) as running:
+    stub = health_pb2_grpc.HealthStub(running.channel)
+
+    def status():
+      return stub.Check(health_pb2.HealthCheckRequest()).status
+
+    assert refusal(lambda: running.predict(OBSERVATION))[0] == (
+      'DEADLINE_EXCEEDED'
+    )
+    fakes.wait_for(lambda: status() == kinds.NOT_SERVING)
+    slow.go.set()
+    fakes.wait_for(lambda: status() == kinds.SERVING)

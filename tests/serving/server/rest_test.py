@@ -328,3 +328,39 @@ def test_a_head_of_nothing_is_no_answer(server):
   connection.request('DELETE', PATH)
   assert connection.getresponse().status == 400
   connection.close()
+
+
+def test_what_is_under_way_is_bounded_and_health_is_told(predictor):
+  slow = fakes.Slow(predictor)
+  few = limits.Limits(connections=1)
+  with fakes.serving(fakes.Source(slow), limits=few) as running:
+    asking = threading.Thread(
+      target=lambda: running.post({'instances': rows(1)})
+    )
+    asking.start()
+    slow.entered.acquire()
+    status, answer = running.post({'instances': rows(1)})
+    assert status == 503 and 'more than 1 requests' in answer['error']
+    assert running.ask('GET', '/healthz')[0] == 200
+    slow.go.set()
+    asking.join()
+    assert running.post({'instances': rows(1)})[0] == 200
+    assert b'reason="connections"} 1.0' in running.service.metrics.page()
+
+
+def test_health_tells_of_a_policy_that_hangs(predictor):
+  slow = fakes.Slow(predictor)
+  short = limits.Limits(time_s=0.1)
+  with fakes.serving(fakes.Source(slow), limits=short) as running:
+    assert running.post({'instances': rows(1)})[0] == 504
+    fakes.wait_for(lambda: running.ask('GET', '/healthz')[0] == 503)
+    assert running.ask('GET', '/readyz')[0] == 503
+    slow.go.set()
+    fakes.wait_for(lambda: running.ask('GET', '/healthz')[0] == 200)
+
+
+def test_text_that_no_utf8_can_hold_is_refused_with_its_reason(server):
+  # NaN makes it Python's own JSON, which takes half a surrogate pair.
+  body = b'{"signature_name": "\\ud800", "instances": [NaN]}'
+  status, answer = server.post(body)
+  assert status == 400 and 'ud800' in answer['error']
