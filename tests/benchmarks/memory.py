@@ -13,16 +13,14 @@ from awopt_agent.train import command_line
 from tests.integration import chaos as chaos_lib
 
 _GIN = """
-TrainConfig.practice_episodes = {episodes}
-TrainConfig.replay_ratio = {ratio}
+TrainConfig.practice_episodes = 1000000
+TrainConfig.replay_ratio = 18
 TrainConfig.batch_size = 8
 TrainConfig.checkpoint_every = 10000
 TrainConfig.eval_every = 200
 ReplayConfig.max_success_items = 2000
 ReplayConfig.max_failure_items = 2000
 """
-# An episode of the green bowl task has about so many steps.
-_EPISODE_STEPS = 11
 _MB = 2**20
 _LOOK_EVERY_S = 2.0
 # Traced functions, filled tables and thread pools are there by then.
@@ -45,14 +43,12 @@ def main():
   """Prints, for each role, its memory when settled and at the end."""
   parser = command_line.Parser('memory', description=__doc__)
   parser.add_argument('--steps', type=int, default=200_000)
-  parser.add_argument('--episodes', type=int, default=1000)
   flags = parser.parse_args()
-  ratio = flags.steps / (flags.episodes * _EPISODE_STEPS)
   folder = tempfile.mkdtemp(prefix='memory-')
   chaos = chaos_lib.Chaos(
     folder,
     seed=0,
-    gin=_GIN.format(episodes=flags.episodes, ratio=ratio),
+    gin=_GIN,
     collectors=1,
   )
   chaos.start()
@@ -77,7 +73,9 @@ def _watch(chaos, steps):
   """Returns the memory of each role, MB, from when it had settled."""
   seen = {}
   shown = time.monotonic()
-  while chaos.process.poll() is None and not chaos.is_over():
+  step = 0
+  while step < steps:
+    assert chaos.process.poll() is None, chaos.output()
     step = chaos.reports().get('learner', {}).get('count', 0)
     if step > _SETTLED * steps:
       for role, pid in chaos.pids().items():

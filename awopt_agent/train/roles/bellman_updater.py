@@ -7,6 +7,7 @@ updaters were not part of it.
 import time
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from awopt_agent.experience import augmentation, datasets, packing, tables
@@ -169,7 +170,9 @@ class BellmanUpdater:
 
   def _next(self):
     columns = next(self._batches)
-    number = tf.constant(self.batches, tf.int32)
+    # TensorFlow keeps a tensor for each Python number that it has ever seen:
+    # a kilobyte a batch.
+    number = tf.constant(np.int32(self.batches))
     target = self._compute(columns, number).numpy()
     arrays = {name: column.numpy() for name, column in columns.items()}
     return arrays, target, int(self._agent.train_step_counter.numpy())
