@@ -12,7 +12,7 @@ LINT := .venv-lint/bin
 help:
 	@echo 'make train     learn the green bowl task: runs/quickstart'
 	@echo 'make test      run every test, and hold line coverage at 90%'
-	@echo 'make programs  the tests that start, kill and resume whole programs'
+	@echo 'make programs  the tests of whole programs, and of what keeps a clock'
 	@echo 'make coverage  the same, and list the lines no test reached'
 	@echo 'make lint      style and types'
 	@echo 'make format    format the code in place'

@@ -1,8 +1,13 @@
 import threading
 import time
 
+import pytest
+
 from awopt_agent.serving.control import faults
 from tests.serving.control import fakes
+
+# They keep a clock, and so have the machine to themselves.
+pytestmark = pytest.mark.programs
 
 Kind = faults.Kind
 

@@ -11,6 +11,9 @@ from awopt_agent.demos import demonstrations
 from awopt_agent.serving.control import loop, process, recording
 from tests.serving.control import injecting, sim_robot
 
+# They keep a clock, and so have the machine to themselves.
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture(name='specs', scope='module')
 def _specs():

@@ -11,6 +11,9 @@ from awopt_agent import structs
 from awopt_agent.serving.control import detectors, faults, loop
 from tests.serving.control import fakes
 
+# They keep a clock, and so have the machine to themselves.
+pytestmark = pytest.mark.programs
+
 Kind = faults.Kind
 
 

@@ -11,6 +11,9 @@ import pytest
 
 from awopt_agent.serving.control import process, robot
 
+# They keep a clock, and so have the machine to themselves.
+pytestmark = pytest.mark.programs
+
 
 class FileRobot:
   """Writes down when it was stopped; that outlives its process."""

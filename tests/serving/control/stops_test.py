@@ -8,6 +8,9 @@ import pytest
 
 from awopt_agent.serving.control import stops
 
+# They keep a clock, and so have the machine to themselves.
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture(name='pressed')
 def _pressed():

@@ -5,6 +5,9 @@ import pytest
 
 from awopt_agent.serving.control import faults, watchdog
 
+# They keep a clock, and so have the machine to themselves.
+pytestmark = pytest.mark.programs
+
 Kind = faults.Kind
 
 

@@ -5,6 +5,9 @@ import pytest
 
 from awopt_agent.serving.control import workers
 
+# They keep a clock, and so have the machine to themselves.
+pytestmark = pytest.mark.programs
+
 
 def test_returns_and_raises_what_the_function_does():
   worker = workers.Worker('one')
