@@ -21,19 +21,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
-from tf_agents.specs import tensor_spec
-from tf_agents.trajectories import time_step as ts
 
-from awopt_agent import agent as agent_lib
-from awopt_agent.learning import cem, networks
 from awopt_agent.serving import export
-from tests.benchmarks import environments, serve_client
+from tests.benchmarks import environments, serve_client, small_policy
 
-_OBSERVATION = {
-  'image': tensor_spec.BoundedTensorSpec([64, 64, 3], tf.uint8, 0, 255),
-  'gripper': tensor_spec.BoundedTensorSpec([2], tf.float32, 0.0, 1.0),
-}
-_ACTION = tensor_spec.BoundedTensorSpec([7], tf.float32, -1.0, 1.0)
 _CLIENTS = 8
 _TURNS = 5
 _CALLS = 200
@@ -55,13 +46,7 @@ def _measure(core: int) -> Iterator[environments.Row]:
 
 
 def _export(folder: str) -> str:
-  agent = agent_lib.AwOptAgent(
-    ts.time_step_spec(_OBSERVATION),
-    _ACTION,
-    critic_network=networks.SmallCritic,
-    actor_network=networks.SmallActor,
-    policy_cem=cem.CemConfig(samples=64, elites=6, rounds=2),
-  )
+  agent = small_policy.make_agent()
   return export.export(agent, folder, train_step=1, default_policy='cem')
 
 

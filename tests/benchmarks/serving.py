@@ -16,19 +16,12 @@ import tensorflow as tf
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
-from awopt_agent import agent as agent_lib
-from awopt_agent.learning import cem, networks
 from awopt_agent.serving import export, predictor
 from awopt_agent.train import threads
-from tests.benchmarks import environments
+from tests.benchmarks import environments, small_policy
 
 _CALLS, _WARM = 2000, 50
 _KIND = 'cem'
-_OBSERVATION = {
-  'image': tensor_spec.BoundedTensorSpec([64, 64, 3], tf.uint8, 0, 255),
-  'gripper': tensor_spec.BoundedTensorSpec([2], tf.float32, 0.0, 1.0),
-}
-_ACTION = tensor_spec.BoundedTensorSpec([7], tf.float32, -1.0, 1.0)
 _MEMORY = 'CEM 64 x 2, 64 px, one core: in memory'
 _SERVED = 'the same by tf.saved_model.load'
 _CHECKED = 'the same by Predictor.predict'
@@ -53,13 +46,7 @@ def measure() -> Iterator[environments.Row]:
 def _run(found) -> None:
   os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
   threads.use_cores(sparing=True)
-  agent = agent_lib.AwOptAgent(
-    ts.time_step_spec(_OBSERVATION),
-    _ACTION,
-    critic_network=networks.SmallCritic,
-    actor_network=networks.SmallActor,
-    policy_cem=cem.CemConfig(samples=64, elites=6, rounds=2),
-  )
+  agent = small_policy.make_agent()
   with tempfile.TemporaryDirectory() as folder:
     version = export.export(agent, folder, train_step=0)
     found.put(_in_turns(_contestants(agent, version)))
@@ -68,7 +55,7 @@ def _run(found) -> None:
 def _contestants(agent, version: str) -> dict[str, Callable[[], object]]:
   """Returns what is timed, each from an observation to NumPy's action."""
   observation = tensor_spec.sample_spec_nest(
-    _OBSERVATION, outer_dims=[1], seed=0
+    small_policy.OBSERVATION, outer_dims=[1], seed=0
   )
   step = ts.restart(observation, batch_size=1)
   act = tf.function(agent.policies[_KIND].action, autograph=False)
