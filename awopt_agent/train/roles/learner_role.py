@@ -289,7 +289,7 @@ class LearnerRole:
         episode_id=inbox.episode_id(_DEMONSTRATIONS, count - 1),
         policy_info=labelling.no_policy_info(info_spec, episode.length),
       )
-      inbox.send(self._connection, pack(experience), limit_s=10.0)
+      inbox.send(self._connection, [pack(experience)], limit_s=10.0)
       self._heard_at = time.monotonic()
       bar.update(count)
     bar.close()

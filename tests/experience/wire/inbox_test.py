@@ -2,6 +2,7 @@ import threading
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from awopt_agent.experience import packing
 from awopt_agent.experience.wire import inbox
@@ -27,10 +28,10 @@ class _Sides:
     self.connection = fakes.connect(server)
     self.inbox = inbox.Inbox(self.client, _SPEC)
 
-  def send(self, episode, oldest=0, limit_s=5.0):
+  def send(self, *episodes, oldest=0, limit_s=5.0):
     inbox.send(
       self.connection,
-      _pack(episode),
+      [_pack(episode) for episode in episodes],
       limit_s=limit_s,
       sender=inbox.Sender(oldest, spool=7),
     )
@@ -50,7 +51,7 @@ class _Sides:
 
 @pytest.fixture(name='sides')
 def _sides():
-  with fakes.serving(inbox.make_table(_SPEC, max_episodes=3)) as server:
+  with fakes.serving(inbox.make_table(_SPEC, max_items=3)) as server:
     yield _Sides(server)
 
 
@@ -70,11 +71,12 @@ def test_episodes_arrive_whole_and_in_order(sides):
     )
     for n, length in enumerate((3, 1, 40))
   ]
-  for number, episode in enumerate(sent):
-    sides.send(episode, oldest=number)
+  sides.send(sent[0])
+  sides.send(*sent[1:], oldest=1)  # As one item.
+  assert fakes.size(sides.client, inbox.INBOX) == 2
   received = sides.receive()
   senders = [tuple(episode.sender) for episode in received]
-  assert senders == [(0, 7), (1, 7), (2, 7)]
+  assert senders == [(0, 7), (1, 7), (1, 7)]
   for episode, expected in zip(received, sent, strict=True):
     packed = _pack(expected)
     assert episode.columns.keys() == packed.keys()
@@ -109,7 +111,7 @@ def test_an_episode_of_another_agent_is_refused_before_it_is_sent(sides):
   columns = _pack(agent_fakes.make_episode(2))
   columns['int32'] = columns['int32'][:, :-1]
   with pytest.raises(ValueError, match='signature'):
-    inbox.send(sides.connection, columns, limit_s=5)
+    inbox.send(sides.connection, [columns], limit_s=5)
   assert sides.receive() == []
 
 
@@ -196,6 +198,19 @@ def test_a_column_too_few_or_too_many_is_refused(sides):
   for refused in (few, many):
     assert str(refused) == 'an item of other columns than an episode has.'
   assert after.label.episode_id[0] == 8
+
+
+def test_of_the_episodes_of_an_item_only_the_unsound_are_refused(sides):
+  first, last = (
+    agent_fakes.make_episode(2, episode_id=number) for number in (7, 9)
+  )
+  unsound = agent_fakes.make_episode(2, episode_id=8)
+  cut = tf.nest.map_structure(lambda part: part[:-1], unsound)
+  sides.send(first, cut, last)
+  before, refused, after = sides.receive()
+  assert before.label.episode_id[0] == 7
+  assert refused.episode_id == 8
+  assert after.label.episode_id[0] == 9
 
 
 def test_a_refusal_tells_the_episode(sides):

@@ -10,8 +10,6 @@ from tests.envs import fakes as env_fakes
 from tests.train import fakes as train_fakes
 from tests.train.roles import fakes
 
-STEPS_PER_ITEM = 2
-
 
 def make_context(root, *, agent=None, roles=None, **changes):
   """Returns a role's context, as gin would make it.
@@ -75,7 +73,6 @@ def serve(cast, **kwargs):
       targets.make_table(
         spec,
         batch_size=cast.train.batch_size,
-        steps_per_item=STEPS_PER_ITEM,
         max_batches=2,
       ),
     ],
