@@ -82,9 +82,7 @@ def make_table(
     step_spec: Specs of one step: `AwOptAgent.training_data_spec`.
     max_items: That wait in it at most.
   """
-  return reverb.Table.queue(
-    INBOX, max_items, signature=_signature(step_spec)
-  )
+  return reverb.Table.queue(INBOX, max_items, signature=_signature(step_spec))
 
 
 def _signature(step_spec: structs.Experience) -> dict[str, tf.TensorSpec]:
@@ -173,7 +171,7 @@ class Inbox:
     self._client = client
     self._packing = packing.StepPacking(step_spec)
     self._signature = _signature(step_spec)
-    self._label = self._packing.slices_of(step_spec.label)
+    self._label = step_spec.label
 
   def receive(self, count: int) -> Iterator[Received | RefusedError]:
     """Takes items of episodes from the queue, which must hold as many.
@@ -225,9 +223,9 @@ class Inbox:
     label = self._read_label(columns)
     identity = int(label.episode_id[0])
     reason = _unfit_label(label, len(label.step) - 1)
-    for name, column in columns.items():
-      if column.dtype.kind == 'f' and not np.isfinite(column).all():
-        reason = f'column {name} of episode {identity} holds NaN or infinity.'
+    for name, values in self._packing.values(columns).items():
+      if values.dtype.kind == 'f' and not np.isfinite(values).all():
+        reason = f'{name} of episode {identity} holds NaN or infinity.'
     if reason:
       raise RefusedError(reason, episode_id=identity, oldest=sender.oldest)
     return Received(columns, label, sender)
@@ -237,12 +235,7 @@ class Inbox:
   ) -> structs.EpisodeLabel:
     # The rest stays packed, as it is written to its table: to unpack it took
     # a seventh of the replay role's time.
-    return structs.EpisodeLabel(
-      *(
-        columns[name][:, where].reshape(-1, *shape)
-        for name, where, shape in self._label
-      )
-    )
+    return self._packing.read(self._label, columns)
 
   def _check_columns(self, columns: Mapping[str, np.ndarray]) -> None:
     """Checks what the table's signature says, which a stranger may ignore."""

@@ -104,9 +104,7 @@ def test_episodes_arrive_in_order_each_once(start, collectors):
   assert role.steps() == fakes.whole(_SOURCE, [0, 1, 2])
 
 
-@pytest.mark.parametrize(
-  'bounds', [{'_MOST_EPISODES': 2}, {'_MOST_BYTES': 1}]
-)
+@pytest.mark.parametrize('bounds', [{'_MOST_EPISODES': 2}, {'_MOST_BYTES': 1}])
 def test_what_is_too_much_for_an_item_goes_with_the_next(
   start, collectors, monkeypatch, bounds
 ):
