@@ -9,7 +9,7 @@ import gin
 from tf_agents.train import interval_trigger
 
 from awopt_agent import agent as agent_lib
-from awopt_agent import structs
+from awopt_agent import statistics, structs
 from awopt_agent.demos import demonstrations as demonstrations_lib
 from awopt_agent.envs import vector_env
 from awopt_agent.experience import augmentation, datasets, labelling, tables
@@ -303,7 +303,7 @@ class Trainer:
   def learner_step(self) -> int:
     return int(self._step.numpy())
 
-  def pretrain(self) -> dict[str, evaluation.SuccessRate] | None:
+  def pretrain(self) -> dict[str, statistics.SuccessRate] | None:
     """Learns from demonstrations alone, to `pretrain_steps`.
 
     Returns:
@@ -349,7 +349,7 @@ class Trainer:
 
   def evaluate(
     self, phase: str, episodes: int
-  ) -> dict[str, evaluation.SuccessRate]:
+  ) -> dict[str, statistics.SuccessRate]:
     """Evaluates every policy (offline, none), and records the result."""
     policies = {} if self._config.offline else self._policies
     try:
@@ -401,7 +401,7 @@ class Trainer:
     }
 
 
-def describe(rates: dict[str, evaluation.SuccessRate]) -> str:
+def describe(rates: dict[str, statistics.SuccessRate]) -> str:
   """Returns success rates as one line."""
   episodes = next(iter(rates.values())).episodes
   parts = ', '.join(f'{kind} {rate}' for kind, rate in rates.items())

@@ -5,6 +5,7 @@ import functools
 import os
 
 from awopt_agent import agent as agent_lib
+from awopt_agent import statistics
 from awopt_agent.demos import demonstrations as demonstrations_lib
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience import tables
@@ -12,7 +13,6 @@ from awopt_agent.serving import export as export_lib
 from awopt_agent.train import (
   builders,
   checkpoints,
-  evaluation,
   loop,
   metrics,
   offline,
@@ -182,9 +182,7 @@ def _finished(latest: str, config, folder, log, headline) -> str | None:
     )
   if not success:
     return None
-  rate = evaluation.SuccessRate(
-    round(success['rate'] * success['n']), success['n']
-  )
+  rate = statistics.SuccessRate.from_record(success)
   return (
     f'finished before: success {rate} of {rate.episodes} after {episodes} '
     f'episodes of practice; policy in {policy}; bind a larger '

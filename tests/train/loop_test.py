@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from awopt_agent import statistics
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience import tables
 from awopt_agent.train import checkpoints, loop, metrics, stopping
@@ -325,8 +326,8 @@ def test_a_round_has_a_step_for_each_process():
 
 def test_rates_are_described_in_one_line():
   rates = {
-    'actor': loop.evaluation.SuccessRate(1, 2),
-    'cem': loop.evaluation.SuccessRate(2, 2),
+    'actor': statistics.SuccessRate(1, 2),
+    'cem': statistics.SuccessRate(2, 2),
   }
   assert loop.describe(rates) == (
     'success in 2 episodes [90% interval]: actor 0.50 [0.12, 0.88], '

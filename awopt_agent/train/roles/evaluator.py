@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from awopt_agent import envs
+from awopt_agent import envs, statistics
 from awopt_agent.envs import vector_env
 from awopt_agent.experience.wire import board as board_lib
 from awopt_agent.experience.wire import connection as connection_lib
@@ -174,7 +174,7 @@ class Evaluator:
 
   def _evaluate(
     self, phase: str, counters: dict[str, Any]
-  ) -> dict[str, evaluation.SuccessRate]:
+  ) -> dict[str, statistics.SuccessRate]:
     train = self._train
     episodes = train.final_eval_episodes
     if phase == 'practice':
