@@ -83,13 +83,11 @@ class Record:
   def judged(self, point: Point) -> statistics.SuccessRate | None:
     """Returns the success by which the trial is judged at a point.
 
-    Before any practice that is the actor's, and CEM's where no actor learns;
-    later that of the headline.
+    Before any practice that is the actor's, where one learns; later that of
+    the headline. None if that policy was not measured.
     """
-    kind = self.headline
-    if not point.episodes:
-      kind = 'actor' if 'actor' in point.success else 'cem'
-    return point.success.get(kind)
+    offline = not point.episodes and 'actor' in point.success
+    return point.success.get('actor' if offline else self.headline)
 
 
 def path_of(folder: str, grid: str, variant: str, seed: int) -> str:
