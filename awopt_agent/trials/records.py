@@ -60,6 +60,7 @@ class Record:
     seconds: For which the trial ran, stops left out.
     cores: On which it ran.
     points: Measurements, in order of time.
+    settings: Fingerprint of what the trial's suite bound.
   """
 
   grid: str
@@ -74,6 +75,7 @@ class Record:
   seconds: float
   cores: int
   points: tuple[Point, ...]
+  settings: str = ''
 
   @property
   def trial(self) -> str:
@@ -86,8 +88,12 @@ class Record:
     Before any practice that is the actor's, where one learns; later that of
     the headline. None if that policy was not measured.
     """
+    return point.success.get(self.judged_kind(point))
+
+  def judged_kind(self, point: Point) -> str:
+    """Returns the kind of the policy of `judged`."""
     offline = not point.episodes and 'actor' in point.success
-    return point.success.get('actor' if offline else self.headline)
+    return 'actor' if offline else self.headline
 
 
 def path_of(folder: str, grid: str, variant: str, seed: int) -> str:
