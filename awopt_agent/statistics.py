@@ -1,10 +1,12 @@
 """Success rates and how sure they are."""
 
+import dataclasses
 import math
 import statistics
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-__all__ = ['Interval', 'wilson_interval']
+__all__ = ['Interval', 'SuccessRate', 'wilson_interval']
 
 
 class Interval(NamedTuple):
@@ -15,6 +17,42 @@ class Interval(NamedTuple):
 
   def __str__(self) -> str:
     return f'[{self.low:.3f}, {self.high:.3f}]'
+
+
+@dataclasses.dataclass(frozen=True)
+class SuccessRate:
+  """Successes among episodes."""
+
+  successes: int
+  episodes: int
+
+  @property
+  def rate(self) -> float:
+    return self.successes / self.episodes
+
+  @property
+  def interval(self) -> Interval:
+    """Wilson's interval, 90%."""
+    return wilson_interval(self.successes, self.episodes)
+
+  def as_record(self) -> dict[str, Any]:
+    """Returns what `metrics.jsonl` holds."""
+    low, high = self.interval
+    return {
+      'rate': round(self.rate, 4),
+      'n': self.episodes,
+      'low': round(low, 4),
+      'high': round(high, 4),
+    }
+
+  @classmethod
+  def from_record(cls, record: Mapping[str, Any]) -> 'SuccessRate':
+    """Reads what `as_record` returned; exact below 5,000 episodes."""
+    return cls(round(record['rate'] * record['n']), record['n'])
+
+  def __str__(self) -> str:
+    low, high = self.interval
+    return f'{self.rate:.2f} [{low:.2f}, {high:.2f}]'
 
 
 def wilson_interval(

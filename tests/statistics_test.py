@@ -50,3 +50,23 @@ def test_prints_three_digits():
 def test_refuses_what_is_no_rate(counts, confidence):
   with pytest.raises(ValueError):
     statistics.wilson_interval(*counts, confidence=confidence)
+
+
+def test_a_rate_is_told_with_its_interval_and_number():
+  rate = statistics.SuccessRate(6, 8)
+  # Wilson at 90%, z = 1.64485, z^2 = 2.70554: scale 1 + 2.70554 / 8 =
+  # 1.338193; middle (.75 + 2.70554 / 16) / 1.338193 = .686819; half 1.64485 /
+  # 1.338193 * sqrt(.75 * .25 / 8 + 2.70554 / 256) = .226656.
+  assert rate.as_record() == {
+    'rate': 0.75,
+    'n': 8,
+    'low': 0.4602,
+    'high': 0.9135,
+  }
+  assert str(rate) == '0.75 [0.46, 0.91]'
+
+
+def test_a_rate_is_read_as_it_was_written():
+  for successes in range(701):
+    rate = statistics.SuccessRate(successes, 700)
+    assert statistics.SuccessRate.from_record(rate.as_record()) == rate

@@ -1,6 +1,5 @@
 """Success rates of policies, always with their number of episodes."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,38 +10,7 @@ from awopt_agent import statistics
 from awopt_agent.envs import vector_env
 from awopt_agent.train import stopping
 
-__all__ = ['Evaluator', 'SuccessRate', 'as_function']
-
-
-@dataclasses.dataclass(frozen=True)
-class SuccessRate:
-  """Successes among episodes."""
-
-  successes: int
-  episodes: int
-
-  @property
-  def rate(self) -> float:
-    return self.successes / self.episodes
-
-  @property
-  def interval(self) -> statistics.Interval:
-    """Wilson's interval, 90%."""
-    return statistics.wilson_interval(self.successes, self.episodes)
-
-  def as_record(self) -> dict[str, Any]:
-    """Returns what `metrics.jsonl` holds."""
-    low, high = self.interval
-    return {
-      'rate': round(self.rate, 4),
-      'n': self.episodes,
-      'low': round(low, 4),
-      'high': round(high, 4),
-    }
-
-  def __str__(self) -> str:
-    low, high = self.interval
-    return f'{self.rate:.2f} [{low:.2f}, {high:.2f}]'
+__all__ = ['Evaluator', 'as_function', 'judged', 'kinds']
 
 
 class Evaluator:
@@ -73,7 +41,9 @@ class Evaluator:
     self._seed = seed
     self._success_threshold = success_threshold
 
-  def evaluate(self, act: Callable[[Any], Any], episodes: int) -> SuccessRate:
+  def evaluate(
+    self, act: Callable[[Any], Any], episodes: int
+  ) -> statistics.SuccessRate:
     """Runs a policy.
 
     Args:
@@ -97,7 +67,7 @@ class Evaluator:
     finally:
       env.set_state(saved)
 
-  def _run(self, act, episodes: int) -> SuccessRate:
+  def _run(self, act, episodes: int) -> statistics.SuccessRate:
     count = self._env.batch_size
     left = np.full(count, episodes // count) + (
       np.arange(count) < episodes % count
@@ -113,7 +83,37 @@ class Evaluator:
       ended = step.is_last() & (left > 0)
       successes += int(np.sum(ended & (returns >= self._success_threshold)))
       left -= ended
-    return SuccessRate(successes, episodes)
+    return statistics.SuccessRate(successes, episodes)
+
+
+def kinds(agent, config, practised_episodes: int) -> list[str]:
+  """Returns the kinds of the policies to evaluate.
+
+  Args:
+    agent: That learns.
+    config: The run's `TrainConfig`.
+    practised_episodes: So far.
+  """
+  if config.offline:
+    return []
+  if config.eval_headline_only:
+    return [judged(agent, practised_episodes)]
+  return list(agent.policies)
+
+
+def judged(agent, practised_episodes: int) -> str:
+  """Returns the kind of the policy by which a run is judged.
+
+  Before any practice that is the actor's mode, where an actor learns: CEM finds
+  the errors of a critic that has seen demonstrations alone. Later it is the
+  agent's headline.
+
+  Args:
+    agent: That learns.
+    practised_episodes: So far.
+  """
+  offline = not practised_episodes and 'actor' in agent.policies
+  return 'actor' if offline else agent.headline
 
 
 def as_function(policy) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ import gin
 from tf_agents.train import interval_trigger
 
 from awopt_agent import agent as agent_lib
-from awopt_agent import structs
+from awopt_agent import statistics, structs
 from awopt_agent.demos import demonstrations as demonstrations_lib
 from awopt_agent.envs import vector_env
 from awopt_agent.experience import augmentation, datasets, labelling, tables
@@ -70,6 +70,8 @@ class TrainConfig:
     eval_episodes: Episodes of an evaluation on the way, for each policy.
     final_eval_episodes: Episodes of the evaluations after pre-training and at
       the end, for each policy.
+    eval_headline_only: Whether only the policy is evaluated by which the run is
+      judged at the time; see `evaluation.judged`.
     checkpoint_every: Learner steps between checkpoints.
     summary_every: Learner steps between TensorBoard summaries.
     augment: How images change in the learner's batches; bind AugmentConfig.
@@ -91,6 +93,7 @@ class TrainConfig:
   eval_every: int = 1000
   eval_episodes: int = 48
   final_eval_episodes: int = 200
+  eval_headline_only: bool = False
   checkpoint_every: int = 5000
   summary_every: int = 200
   # Made here, so that a run's stored configuration knows its bindings.
@@ -303,7 +306,7 @@ class Trainer:
   def learner_step(self) -> int:
     return int(self._step.numpy())
 
-  def pretrain(self) -> dict[str, evaluation.SuccessRate] | None:
+  def pretrain(self) -> dict[str, statistics.SuccessRate] | None:
     """Learns from demonstrations alone, to `pretrain_steps`.
 
     Returns:
@@ -349,13 +352,13 @@ class Trainer:
 
   def evaluate(
     self, phase: str, episodes: int
-  ) -> dict[str, evaluation.SuccessRate]:
-    """Evaluates every policy (offline, none), and records the result."""
-    policies = {} if self._config.offline else self._policies
+  ) -> dict[str, statistics.SuccessRate]:
+    """Evaluates the policies (offline, none), and records the result."""
+    kinds = evaluation.kinds(self._agent, self._config, self.practised_episodes)
     try:
       rates = {
-        kind: self._evaluator.evaluate(act, episodes)
-        for kind, act in policies.items()
+        kind: self._evaluator.evaluate(self._policies[kind], episodes)
+        for kind in kinds
       }
     except stopping.Stopped:
       self.save()
@@ -401,7 +404,12 @@ class Trainer:
     }
 
 
-def describe(rates: dict[str, evaluation.SuccessRate]) -> str:
+def headline_rate(rates: dict[str, Any], headline: str) -> Any:
+  """Returns the headline's rate, or that of what was evaluated in its place."""
+  return rates.get(headline, next(iter(rates.values())))
+
+
+def describe(rates: dict[str, statistics.SuccessRate]) -> str:
   """Returns success rates as one line."""
   episodes = next(iter(rates.values())).episodes
   parts = ', '.join(f'{kind} {rate}' for kind, rate in rates.items())

@@ -2,7 +2,7 @@
 
 import os
 
-from awopt_agent import envs
+from awopt_agent import envs, statistics
 from awopt_agent.serving import predictor as predictor_lib
 from awopt_agent.train import (
   builders,
@@ -64,7 +64,7 @@ def _version(folder: run_folder.RunFolder, step: int | None) -> str:
   return os.path.join(folder.policies, str(step))
 
 
-def _measure(predictor, flags, threshold) -> evaluation.SuccessRate:
+def _measure(predictor, flags, threshold) -> statistics.SuccessRate:
   env = builders.make_vector_env(min(_BATCH, flags.episodes), flags.seed)
   try:
     evaluator = evaluation.Evaluator(

@@ -5,6 +5,7 @@ import functools
 import os
 
 from awopt_agent import agent as agent_lib
+from awopt_agent import statistics
 from awopt_agent.demos import demonstrations as demonstrations_lib
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience import tables
@@ -12,7 +13,6 @@ from awopt_agent.serving import export as export_lib
 from awopt_agent.train import (
   builders,
   checkpoints,
-  evaluation,
   loop,
   metrics,
   offline,
@@ -172,7 +172,7 @@ def _finished(latest: str, config, folder, log, headline) -> str | None:
   episodes = checkpoints.read_state(latest)['practised_episodes']
   step = int(os.path.basename(latest))
   policy = os.path.join(folder.policies, str(step))
-  success = log.success_at(step).get(headline)
+  success = log.success_at(step)
   if episodes < config.practice_episodes or not os.path.isdir(policy):
     return None
   if config.offline:
@@ -182,8 +182,8 @@ def _finished(latest: str, config, folder, log, headline) -> str | None:
     )
   if not success:
     return None
-  rate = evaluation.SuccessRate(
-    round(success['rate'] * success['n']), success['n']
+  rate = statistics.SuccessRate.from_record(
+    loop.headline_rate(success, headline)
   )
   return (
     f'finished before: success {rate} of {rate.episodes} after {episodes} '
@@ -214,7 +214,7 @@ def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
       f'learnt: {trainer.learner_step} learner steps on demonstrations, tried '
       f'in no environment; policy in {exported}'
     )
-  best = rates[agent.headline]
+  best = loop.headline_rate(rates, agent.headline)
   return (
     f'learnt: success {best} of {best.episodes} after '
     f'{trainer.practised_episodes} episodes of practice; policy in {exported}'

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from awopt_agent.train import evaluation, stopping
+from awopt_agent import agent as agent_lib
+from awopt_agent import statistics
+from awopt_agent.train import evaluation, loop, stopping
 from tests.envs import fakes as env_fakes
 from tests.train import fakes
 
@@ -24,7 +26,7 @@ def _evaluate(env, episodes, act=fakes.succeed_in_even_episodes, **kwargs):
 )
 def test_each_environment_has_a_fixed_share(episodes, successes):
   rate = _evaluate(env_fakes.make_vector_env(3), episodes)
-  assert rate == evaluation.SuccessRate(successes, episodes)
+  assert rate == statistics.SuccessRate(successes, episodes)
 
 
 def test_long_and_short_episodes_count_alike():
@@ -91,20 +93,6 @@ def test_the_threshold_decides():
   assert _evaluate(env, 3, act, success_threshold=1.5).successes == 0
 
 
-def test_a_rate_is_told_with_its_interval_and_number():
-  rate = evaluation.SuccessRate(6, 8)
-  # Wilson at 90%, z = 1.64485, z^2 = 2.70554: scale 1 + 2.70554 / 8 =
-  # 1.338193; middle (.75 + 2.70554 / 16) / 1.338193 = .686819; half 1.64485 /
-  # 1.338193 * sqrt(.75 * .25 / 8 + 2.70554 / 256) = .226656.
-  assert rate.as_record() == {
-    'rate': 0.75,
-    'n': 8,
-    'low': 0.4602,
-    'high': 0.9135,
-  }
-  assert str(rate) == '0.75 [0.46, 0.91]'
-
-
 def test_a_policy_becomes_a_function_of_arrays():
   agent = fakes.make_agent()
   env = env_fakes.make_vector_env(2)
@@ -116,3 +104,28 @@ def test_a_policy_becomes_a_function_of_arrays():
     tf.nest.map_structure(tf.convert_to_tensor, step)
   )
   np.testing.assert_array_equal(action['move'], expected.action['move'])
+
+
+@pytest.mark.parametrize(
+  'changes, episodes, kinds',
+  [
+    ({}, 0, ['actor', 'cem', 'cem_with_candidate']),
+    ({'eval_headline_only': True}, 0, ['actor']),
+    ({'eval_headline_only': True}, 1, ['cem_with_candidate']),
+    ({'offline': True, 'eval_headline_only': True}, 0, []),
+  ],
+)
+def test_all_policies_are_evaluated_or_the_one_that_is_judged(
+  changes, episodes, kinds
+):
+  config = loop.TrainConfig(
+    demonstrations='unused', pretrain_steps=1, practice_episodes=0, **changes
+  )
+  assert evaluation.kinds(fakes.make_agent(), config, episodes) == kinds
+
+
+def test_without_an_actor_the_headline_is_judged_offline_too():
+  agent = fakes.make_agent(
+    actor=agent_lib.ActorConfig(learns=False), headline='cem'
+  )
+  assert evaluation.judged(agent, 0) == 'cem'

@@ -5,7 +5,8 @@ import os
 import gin
 import pytest
 
-from awopt_agent.train import evaluation, measuring
+from awopt_agent import statistics
+from awopt_agent.train import measuring
 from tests.train import fakes
 
 
@@ -49,7 +50,7 @@ def test_the_line_and_the_record_say_the_same(root, policy):
     >= {'phase': 'evaluate', 'learner_step': 30, 'seed': 1}.items()
   )
   found = record['success'][policy]
-  rate = evaluation.SuccessRate(round(found['rate'] * 3), 3)
+  rate = statistics.SuccessRate.from_record(found)
   assert found['n'] == 3
   assert line == f'{policy} at step 30: success {rate} of 3'
 

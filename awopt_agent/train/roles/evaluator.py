@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from awopt_agent import envs
+from awopt_agent import envs, statistics
 from awopt_agent.envs import vector_env
 from awopt_agent.experience.wire import board as board_lib
 from awopt_agent.experience.wire import connection as connection_lib
@@ -174,7 +174,7 @@ class Evaluator:
 
   def _evaluate(
     self, phase: str, counters: dict[str, Any]
-  ) -> dict[str, evaluation.SuccessRate]:
+  ) -> dict[str, statistics.SuccessRate]:
     train = self._train
     episodes = train.final_eval_episodes
     if phase == 'practice':
@@ -188,8 +188,8 @@ class Evaluator:
         stop_requested=self._stop_requested,
       )
       rates = {
-        kind: measure.evaluate(act, episodes)
-        for kind, act in self._policies.items()
+        kind: measure.evaluate(self._policies[kind], episodes)
+        for kind in evaluation.kinds(self._agent, train, counters['episodes'])
       }
     self._measured += 1
     self._log.append(
@@ -226,7 +226,7 @@ class Evaluator:
         f'learnt: {self._step} learner steps on demonstrations, tried in no '
         f'environment; policy in {exported}'
       )
-    best = rates[self._agent.headline]
+    best = loop.headline_rate(rates, self._agent.headline)
     return (
       f'learnt: success {best} of {best.episodes} after {practised} episodes '
       f'of practice; policy in {exported}'
