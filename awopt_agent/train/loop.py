@@ -2,10 +2,11 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gin
+from tf_agents.policies import py_policy
 from tf_agents.train import interval_trigger
 
 from awopt_agent import agent as agent_lib
@@ -25,7 +26,7 @@ from awopt_agent.train import (
   stopping,
 )
 
-__all__ = ['TrainConfig', 'Trainer']
+__all__ = ['Phases', 'TrainConfig', 'Trainer', 'describe']
 
 
 _AT_LEAST_ONE = (
@@ -145,7 +146,259 @@ class TrainConfig:
       raise ValueError(f'TrainConfig.{name} must be >= {least}, got {value}.')
 
 
-class Trainer:
+class Phases:
+  """Pre-training, practice with learning beside it, and evaluations.
+
+  A subclass says what learns (`learner_step`, `_learn`), where experience goes
+  (`_store`) and what is kept (`save`).
+  """
+
+  def __init__(
+    self,
+    config: TrainConfig,
+    *,
+    policy: py_policy.PyPolicy,
+    policies: Mapping[str, Callable[[Any], Any]],
+    env: vector_env.VectorEnv | vector_env.ProcessEnv,
+    log: metrics.MetricsLog,
+    seed: int,
+    stop_requested: Callable[[], bool] = lambda: False,
+  ):
+    """Joins the parts; nothing runs yet.
+
+    Args:
+      config: How long, and on what.
+      policy: Practises.
+      policies: What is evaluated, by its kind; see `Evaluator.evaluate`.
+      env: Where both happen; batched.
+      log: Where results go.
+      seed: Of evaluation.
+      stop_requested: Asked after each round; True saves and stops.
+    """
+    self._config = config
+    self._env = env
+    self._log = log
+    self._stop_requested = stop_requested
+    self._policies = dict(policies)
+    self._info_spec = policy.info_spec
+    self._episode_ids = labelling.EpisodeIds()
+    self._recent: list[bool] = []
+    self.practised_episodes = 0
+    self.practised_steps = 0
+    self._pretrained = False
+    self._practice = practice.Practice(
+      policy,
+      env,
+      round_steps=config.round_steps,
+      write=self._write,
+      episode_ids=self._episode_ids,
+      success_threshold=config.success_threshold,
+    )
+    self._evaluator = evaluation.Evaluator(
+      env,
+      seed=seeds.first_environment_seed(seeds.EVALUATION, seed),
+      success_threshold=config.success_threshold,
+      stop_requested=stop_requested,
+    )
+    self._save_trigger = interval_trigger.IntervalTrigger(
+      config.checkpoint_every, self.save
+    )
+
+  @property
+  def config(self) -> TrainConfig:
+    return self._config
+
+  @property
+  def learner_step(self) -> int:
+    """Learner steps so far."""
+    raise NotImplementedError
+
+  def save(self) -> None:
+    """Keeps what a later start needs to go on."""
+    raise NotImplementedError
+
+  def _learn(self, steps: int) -> str:
+    """Takes learner steps; returns a note of the last one's loss."""
+    raise NotImplementedError
+
+  def _store(self, experience: structs.Experience) -> None:
+    """Takes an episode `[T + 1, ...]` to learn from."""
+    raise NotImplementedError
+
+  def _start_round(self) -> Callable[[], None]:
+    """Starts a round of practice; returns what waits for its end."""
+    return self._practice.start_round()
+
+  def add_demonstrations(
+    self, episodes: Iterator[structs.Episode], *, total: int
+  ) -> tuple[int, int]:
+    """Stores demonstrations.
+
+    Args:
+      episodes: Taken one at a time.
+      total: How many will come, at most.
+
+    Returns:
+      How many came, and how many of them succeeded.
+    """
+    bar = progress.Progress('demonstrations', 'episodes', total=total)
+    count = successes = transitions = 0
+    for episode in episodes:
+      info = labelling.no_policy_info(self._info_spec, episode.length)
+      self._store(
+        labelling.label_episode(
+          episode,
+          episode_id=self._episode_ids.take(),
+          policy_info=info,
+        )
+      )
+      count += 1
+      successes += bool(episode.success)
+      transitions += episode.length
+      bar.update(count, f'{transitions} transitions')
+    bar.close()
+    return count, successes
+
+  def read_demonstrations(
+    self, demonstrations: demonstrations_lib.DemonstrationReader
+  ) -> None:
+    """Stores all that fit the environment, and says what was left out."""
+    episodes = demonstrations.read(
+      self._env.time_step_spec(),
+      self._env.action_spec(),
+      on_refused=lambda reason: print(f'refused: {reason}', flush=True),
+    )
+    count, successes = self.add_demonstrations(
+      episodes, total=demonstrations.total
+    )
+    if notes := demonstrations.report():
+      print(f'{count} demonstrations, {notes}', flush=True)
+    if not successes:
+      print(
+        'no demonstration succeeded: the actor learns nothing from them; see '
+        'Mapping.success.',
+        flush=True,
+      )
+
+  def _state(self) -> dict[str, Any]:
+    """Returns counters and states that JSON can hold."""
+    return {
+      'env': self._env.get_state(),
+      'next_episode_id': self._episode_ids.following,
+      'practised_episodes': self.practised_episodes,
+      'practised_steps': self.practised_steps,
+      'pretrained': self._pretrained,
+    }
+
+  def _take_up(self, state: Mapping[str, Any]) -> None:
+    """Goes on from what `_state` returned, once the learner does."""
+    self._env.set_state(state['env'])
+    self._practice.reset()
+    self._episode_ids.following = state['next_episode_id']
+    self.practised_episodes = state['practised_episodes']
+    self.practised_steps = state['practised_steps']
+    self._pretrained = state['pretrained']
+    self._save_trigger.set_start(self.learner_step)
+    self._log.append({'phase': 'resume', **self._where()})
+
+  def pretrain(self) -> dict[str, statistics.SuccessRate] | None:
+    """Learns from demonstrations alone, to `pretrain_steps`.
+
+    Returns:
+      Success of each policy; None where this was done before a restart.
+    """
+    total = self._config.pretrain_steps
+    if self._pretrained:
+      return None
+    bar = progress.Progress(
+      'pre-training', 'steps', total=total, start=self.learner_step
+    )
+    while self.learner_step < total:
+      note = self._learn(min(200, total - self.learner_step))
+      bar.update(self.learner_step, note)
+      self._after_round()
+    bar.close()
+    self.save()
+    rates = self.evaluate('pretrain', self._config.final_eval_episodes)
+    self._pretrained = True
+    self.save()
+    return rates
+
+  def practise(self) -> None:
+    """Practises and learns side by side, to `practice_episodes`."""
+    config = self._config
+    total = config.practice_episodes
+    bar = progress.Progress(
+      'practice', 'episodes', total=total, start=self.practised_episodes
+    )
+    next_evaluation = self._next_evaluation()
+    steps = max(1, round(config.replay_ratio * config.round_steps))
+    while self.practised_episodes < total:
+      wait_for_round = self._start_round()
+      note = self._learn(steps)
+      wait_for_round()
+      self.practised_steps += config.round_steps
+      bar.update(min(self.practised_episodes, total), self._note(note))
+      self._after_round()
+      if next_evaluation <= self.practised_episodes < total:
+        next_evaluation = self._next_evaluation()
+        bar.say(describe(self.evaluate('practice', config.eval_episodes)))
+    bar.close()
+
+  def evaluate(
+    self, phase: str, episodes: int
+  ) -> dict[str, statistics.SuccessRate]:
+    """Evaluates every policy (offline, none), and records the result."""
+    policies = {} if self._config.offline else self._policies
+    try:
+      rates = {
+        kind: self._evaluator.evaluate(act, episodes)
+        for kind, act in policies.items()
+      }
+    except stopping.Stopped:
+      self.save()
+      raise
+    self._practice.reset()  # The environments were borrowed.
+    success = {kind: rate.as_record() for kind, rate in rates.items()}
+    self._log.append({'phase': phase, **self._where(), 'success': success})
+    return rates
+
+  def close(self) -> None:
+    """Ends practice."""
+    self._practice.close()
+
+  def _write(self, experience: structs.Experience) -> None:
+    self._store(experience)
+    self.practised_episodes += 1
+    self._recent = [*self._recent[-199:], bool(experience.label.success[0])]
+
+  def _after_round(self) -> None:
+    self._save_trigger(self.learner_step)
+    if self._stop_requested():
+      self.save()
+      raise stopping.Stopped
+
+  def _next_evaluation(self) -> int:
+    every = self._config.eval_every
+    return (self.practised_episodes // every + 1) * every
+
+  def _note(self, loss: str) -> str:
+    successes = sum(self._recent) / max(len(self._recent), 1)
+    return (
+      f'{self.learner_step} learner steps, success {successes:.2f} in practice,'
+      f' {loss}'
+    )
+
+  def _where(self) -> dict[str, Any]:
+    return {
+      'time': round(time.time(), 1),
+      'learner_step': self.learner_step,
+      'episodes': self.practised_episodes,
+      'steps': self.practised_steps,
+    }
+
+
+class Trainer(Phases):
   """One process that trains: environments beside it, replay inside it.
 
   While the environments practise a round in a process of their own, the
@@ -179,45 +432,35 @@ class Trainer:
       seed: Of evaluation and batches.
       stop_requested: Asked after each round; True saves and stops.
     """
-    self._config = config
     self._agent = agent
-    self._env = env
     self._replay = replay
-    self._store = store
-    self._log = log
-    self._stop_requested = stop_requested
+    self._checkpoints = store
     self._step = agent.train_step_counter
     self._writer = tables.EpisodeWriter(
       replay.client,
       agent.training_data_spec,
       steps_per_item=replay.steps_per_item,
     )
-    self._episode_ids = labelling.EpisodeIds()
-    self._recent: list[bool] = []
-    self.practised_episodes = 0
-    self.practised_steps = 0
-    self._pretrained = False
-    self._learner = self._make_learner(root_dir, seed)
-    self._practice = self._make_practice()
-    self._evaluator = evaluation.Evaluator(
-      env,
-      seed=seeds.first_environment_seed(seeds.EVALUATION, seed),
-      success_threshold=config.success_threshold,
+    self._learner = self._make_learner(config, root_dir, seed)
+    super().__init__(
+      config,
+      policy=practice.as_py_policy(agent.collect_policy),
+      policies={
+        kind: evaluation.as_function(policy)
+        for kind, policy in agent.policies.items()
+      },
+      env=env,
+      log=log,
+      seed=seed,
       stop_requested=stop_requested,
     )
-    self._policies = {
-      kind: evaluation.as_function(policy)
-      for kind, policy in agent.policies.items()
-    }
-    self._save_trigger = interval_trigger.IntervalTrigger(
-      config.checkpoint_every, self.save
-    )
 
-  def _make_learner(self, root_dir: str, seed: int) -> learner.Learner:
-    config, spec = self._config, self._agent.training_data_spec
+  def _make_learner(
+    self, config: TrainConfig, root_dir: str, seed: int
+  ) -> learner.Learner:
     batches = datasets.make_dataset(
       self._replay.client,
-      spec,
+      self._agent.training_data_spec,
       batch_size=config.batch_size,
       success_fraction=config.success_fraction,
       augment=config.augment,
@@ -230,175 +473,28 @@ class Trainer:
       summary_every=config.summary_every,
     )
 
-  def _make_practice(self) -> practice.Practice:
-    return practice.Practice(
-      self._agent,
-      self._env,
-      round_steps=self._config.round_steps,
-      write=self._write,
-      episode_ids=self._episode_ids,
-      success_threshold=self._config.success_threshold,
-    )
-
-  def add_demonstrations(
-    self, episodes: Iterator[structs.Episode], *, total: int
-  ) -> tuple[int, int]:
-    """Writes demonstrations to the replay.
-
-    Args:
-      episodes: Taken one at a time.
-      total: How many will come, at most.
-
-    Returns:
-      How many came, and how many of them succeeded.
-    """
-    spec = self._agent.collect_data_spec.policy_info
-    bar = progress.Progress('demonstrations', 'episodes', total=total)
-    count = 0
-    for episode in episodes:
-      info = labelling.no_policy_info(spec, episode.length)
-      self._writer(
-        labelling.label_episode(
-          episode,
-          episode_id=self._episode_ids.take(),
-          policy_info=info,
-        )
-      )
-      count += 1
-      bar.update(count, f'{self._writer.transitions} transitions')
-    bar.close()
-    return count, self._writer.successes
-
-  def restore(self, folder: str) -> None:
-    """Takes up a checkpoint; the replay was started from it already."""
-    state = self._store.restore_agent(folder)
-    self._env.set_state(state['env'])
-    self._practice.reset()
-    self._episode_ids.following = state['next_episode_id']
-    self.practised_episodes = state['practised_episodes']
-    self.practised_steps = state['practised_steps']
-    self._pretrained = state['pretrained']
-    self._save_trigger.set_start(self.learner_step)
-    self._log.append({'phase': 'resume', **self._where()})
-
-  def save(self) -> None:
-    """Writes a checkpoint."""
-    self._store.save(
-      self.learner_step,
-      self._replay,
-      {
-        'env': self._env.get_state(),
-        'next_episode_id': self._episode_ids.following,
-        'practised_episodes': self.practised_episodes,
-        'practised_steps': self.practised_steps,
-        'pretrained': self._pretrained,
-      },
-    )
-
-  @property
-  def config(self) -> TrainConfig:
-    return self._config
-
   @property
   def learner_step(self) -> int:
     return int(self._step.numpy())
 
-  def pretrain(self) -> dict[str, statistics.SuccessRate] | None:
-    """Learns from demonstrations alone, to `pretrain_steps`.
+  def _learn(self, steps: int) -> str:
+    return f'critic loss {self._learner.run(steps).critic_loss:.3f}'
 
-    Returns:
-      Success of each policy; None where this was done before a restart.
-    """
-    total = self._config.pretrain_steps
-    if self._pretrained:
-      return None
-    bar = progress.Progress(
-      'pre-training', 'steps', total=total, start=self.learner_step
-    )
-    while self.learner_step < total:
-      loss = self._learner.run(min(200, total - self.learner_step))
-      bar.update(self.learner_step, f'critic loss {loss.critic_loss:.3f}')
-      self._after_round()
-    bar.close()
-    self.save()
-    rates = self.evaluate('pretrain', self._config.final_eval_episodes)
-    self._pretrained = True
-    self.save()
-    return rates
+  def _store(self, experience: structs.Experience) -> None:
+    self._writer(experience)
 
-  def practise(self) -> None:
-    """Practises and learns side by side, to `practice_episodes`."""
-    config = self._config
-    total = config.practice_episodes
-    bar = progress.Progress(
-      'practice', 'episodes', total=total, start=self.practised_episodes
-    )
-    next_evaluation = self._next_evaluation()
-    steps = max(1, round(config.replay_ratio * config.round_steps))
-    while self.practised_episodes < total:
-      wait_for_round = self._practice.start_round()
-      loss = self._learner.run(steps)
-      wait_for_round()
-      self.practised_steps += config.round_steps
-      bar.update(min(self.practised_episodes, total), self._note(loss))
-      self._after_round()
-      if next_evaluation <= self.practised_episodes < total:
-        next_evaluation = self._next_evaluation()
-        bar.say(describe(self.evaluate('practice', config.eval_episodes)))
-    bar.close()
+  def restore(self, folder: str) -> None:
+    """Takes up a checkpoint; the replay was started from it already."""
+    self._take_up(self._checkpoints.restore_agent(folder))
 
-  def evaluate(
-    self, phase: str, episodes: int
-  ) -> dict[str, statistics.SuccessRate]:
-    """Evaluates every policy (offline, none), and records the result."""
-    policies = {} if self._config.offline else self._policies
-    try:
-      rates = {
-        kind: self._evaluator.evaluate(act, episodes)
-        for kind, act in policies.items()
-      }
-    except stopping.Stopped:
-      self.save()
-      raise
-    self._practice.reset()  # The environments were borrowed.
-    success = {kind: rate.as_record() for kind, rate in rates.items()}
-    self._log.append({'phase': phase, **self._where(), 'success': success})
-    return rates
+  def save(self) -> None:
+    """Writes a checkpoint."""
+    self._checkpoints.save(self.learner_step, self._replay, self._state())
 
   def close(self) -> None:
     """Ends practice and the stream to the replay."""
-    self._practice.close()
+    super().close()
     self._writer.close()
-
-  def _write(self, experience: structs.Experience) -> None:
-    self._writer(experience)
-    self.practised_episodes += 1
-    self._recent = [*self._recent[-199:], bool(experience.label.success[0])]
-
-  def _after_round(self) -> None:
-    self._save_trigger(self.learner_step)
-    if self._stop_requested():
-      self.save()
-      raise stopping.Stopped
-
-  def _next_evaluation(self) -> int:
-    every = self._config.eval_every
-    return (self.practised_episodes // every + 1) * every
-
-  def _note(self, loss: agent_lib.AwOptInfo) -> str:
-    successes = sum(self._recent) / max(len(self._recent), 1)
-    return (
-      f'{self.learner_step} learner steps, success {successes:.2f} in practice,'
-      f' critic loss {loss.critic_loss:.3f}'
-    )
-
-  def _where(self) -> dict[str, Any]:
-    return {
-      'time': round(time.time(), 1),
-      'learner_step': self.learner_step,
-      'episodes': self.practised_episodes,
-      'steps': self.practised_steps,
-    }
 
 
 def describe(rates: dict[str, statistics.SuccessRate]) -> str:

@@ -113,7 +113,7 @@ def _train(flags, config, folder, env, demonstrations) -> str:
       stop_requested=stopping.catch_stop_signals(),
     )
     stack.callback(trainer.close)
-    begin = functools.partial(_add, trainer, demonstrations, env)
+    begin = functools.partial(trainer.read_demonstrations, demonstrations)
     return _go_on(trainer, agent, folder, latest, begin)
 
 
@@ -126,26 +126,6 @@ def _describe_dry_run(fitting: int, demonstrations, folder, latest) -> str:
       f'{"resumes " + latest if latest else "a new run"}: all fits.',
     ]
   )
-
-
-def _add(trainer, demonstrations, env) -> None:
-  """Fills the replay with demonstrations, and says what was left out."""
-  episodes = demonstrations.read(
-    env.time_step_spec(),
-    env.action_spec(),
-    on_refused=lambda reason: print(f'refused: {reason}', flush=True),
-  )
-  count, successes = trainer.add_demonstrations(
-    episodes, total=demonstrations.total
-  )
-  if notes := demonstrations.report():
-    print(f'{count} demonstrations, {notes}', flush=True)
-  if not successes:
-    print(
-      'no demonstration succeeded: the actor learns nothing from them; see '
-      'Mapping.success.',
-      flush=True,
-    )
 
 
 def _go_on(trainer, agent, folder, latest: str | None, begin) -> str:
