@@ -10,21 +10,25 @@ from awopt_agent import agent as agent_lib
 from awopt_agent.learning.networks import mlp
 from awopt_agent.train import config as config_lib
 
-__all__ = ['PEERS', 'AwacPeer', 'CalQlPeer', 'IqlPeer', 'PeerConfig']
+__all__ = [
+  'PEERS',
+  'AwacPeer',
+  'CalQlPeer',
+  'IqlPeer',
+  'PeerConfig',
+  'follow_awopt',
+]
 
 
 @gin.configurable
 @dataclasses.dataclass(frozen=True)
 class PeerConfig:
-  """What all peers have.
-
-  The first three are those of AW-Opt where nothing is bound here, so that a
-  trial which binds one of its numbers changes the peers' too.
+  """What all peers have; `follow_awopt` binds the first three.
 
   Attributes:
-    gamma: Discount factor; None for `CriticConfig.gamma`.
-    layers: Width of each hidden layer; None for `MlpActor.layers`.
-    zooms: Magnified copies of the inputs; None for `MlpActor.zooms`.
+    gamma: Discount factor.
+    layers: Width of each hidden layer, of every network.
+    zooms: Magnified copies of the inputs.
     n_step: Rewards in a target before the critic's value.
     demonstration_fraction: Share of each batch from demonstrations; None draws
       from all transitions alike.
@@ -32,22 +36,17 @@ class PeerConfig:
     critic_weight_decay: Likewise.
   """
 
-  gamma: float | None = None
-  layers: Sequence[int] | None = None
-  zooms: Sequence[float] | None = None
+  gamma: float = agent_lib.CriticConfig.gamma
+  layers: Sequence[int] = mlp.LAYERS
+  zooms: Sequence[float] = mlp.ZOOMS
   n_step: int = 1
   demonstration_fraction: float | None = None
   actor_weight_decay: float = 0.0
   critic_weight_decay: float = 0.0
 
   def __post_init__(self):
-    for name, ours, default in (
-      ('gamma', 'CriticConfig.gamma', agent_lib.CriticConfig.gamma),
-      ('layers', 'MlpActor.layers', mlp.LAYERS),
-      ('zooms', 'MlpActor.zooms', mlp.ZOOMS),
-    ):
-      if getattr(self, name) is None:
-        object.__setattr__(self, name, config_lib.bound(ours, default))
+    if not 0 <= self.gamma <= 1:
+      raise ValueError(f'PeerConfig.gamma must be in [0, 1], got {self.gamma}.')
     if self.n_step < 1:
       raise ValueError(f'PeerConfig.n_step must be >= 1, got {self.n_step}.')
     share = self.demonstration_fraction
@@ -76,7 +75,7 @@ class PeerConfig:
         'demonstration_fraction': self.demonstration_fraction,
       },
       'algorithm': {
-        'layers': list(self.layers or ()),
+        'layers': list(self.layers),
         'weight_decay': {
           'actor': self.actor_weight_decay,
           'critic': self.critic_weight_decay,
@@ -175,6 +174,26 @@ class CalQlPeer:
   n_action_samples: int = 10
   soft_q_backup: bool = False
   max_q_backup: bool = False
+
+
+# Numbers that a comparison has in common, and where AW-Opt has them.
+_COMMON = {
+  'PeerConfig.gamma': 'CriticConfig.gamma',
+  'PeerConfig.layers': 'MlpActor.layers',
+  'PeerConfig.zooms': 'MlpActor.zooms',
+}
+
+
+def follow_awopt() -> None:
+  """Binds what peers share with AW-Opt as a trial binds it for AW-Opt.
+
+  What is bound for the peers themselves stays.
+  """
+  with gin.unlock_config():
+    for name, ours in _COMMON.items():
+      value = config_lib.bound(name, config_lib.bound(ours, None))
+      if value is not None:
+        gin.bind_parameter(name, value)
 
 
 PEERS = {'awac': AwacPeer, 'iql': IqlPeer, 'cal_ql': CalQlPeer}

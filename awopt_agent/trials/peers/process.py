@@ -1,5 +1,6 @@
 """A peer's process, seen from ours."""
 
+import contextlib
 import os
 import select
 import subprocess
@@ -101,8 +102,7 @@ class PeerProcess:
     return answer
 
   def _died(self) -> ChildProcessError:
-    self._process.kill()  # It has closed a pipe, and cannot be asked again.
-    code = self._process.wait()
+    code = self._wait()  # It has closed a pipe, and cannot be asked again.
     with open(self._log, encoding='utf-8', errors='replace') as file:
       last = (file.read().strip().splitlines() or ['it said nothing'])[-1]
     return ChildProcessError(
@@ -113,12 +113,17 @@ class PeerProcess:
   def close(self) -> None:
     """Ends it."""
     assert self._process.stdin is not None
-    try:
+    with contextlib.suppress(BrokenPipeError):
       self._process.stdin.close()
-      self._process.wait(_END_LIMIT_S)
-    except (BrokenPipeError, subprocess.TimeoutExpired):
+    self._wait()
+
+  def _wait(self) -> int:
+    """Returns the exit code, after a while by force."""
+    try:
+      return self._process.wait(_END_LIMIT_S)
+    except subprocess.TimeoutExpired:
       self._process.kill()
-      self._process.wait()
+      return self._process.wait()
 
 
 def _environment() -> dict[str, str]:

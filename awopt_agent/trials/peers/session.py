@@ -14,6 +14,7 @@ from awopt_agent.train import (
   threads,
 )
 from awopt_agent.train import config as config_lib
+from awopt_agent.trials.peers import config as peer_config
 from awopt_agent.trials.peers import loop as peer_loop
 from awopt_agent.trials.peers import peer as peer_lib
 from awopt_agent.trials.peers import process as process_lib
@@ -35,6 +36,7 @@ def train(flags) -> str:
   """
   threads.use_cores()
   config_lib.load(flags.gin_file, flags.gin_bindings)
+  peer_config.follow_awopt()
   argv = process_lib.command(flags.d3rlpy)
   folder = run_folder.RunFolder(flags.root_dir)
   store = store_lib.PeerStore(os.path.join(folder.path, 'peer'))
