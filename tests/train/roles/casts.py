@@ -4,7 +4,7 @@ import argparse
 
 from awopt_agent.experience import labelling, tables
 from awopt_agent.experience.wire import inbox, targets, weights
-from awopt_agent.train import checkpoints, loop, run_folder
+from awopt_agent.train import checkpoints, run_folder, train_config
 from awopt_agent.train.roles import config, context
 from tests.envs import fakes as env_fakes
 from tests.train import fakes as train_fakes
@@ -25,7 +25,7 @@ def make_context(root, *, agent=None, roles=None, **changes):
   env = env_fakes.EvenEnv()
   return context.Context(
     folder=folder,
-    train=loop.TrainConfig(
+    train=train_config.TrainConfig(
       **{
         'demonstrations': 'unused',
         'pretrain_steps': 4,
