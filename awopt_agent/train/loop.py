@@ -70,6 +70,8 @@ class TrainConfig:
     eval_episodes: Episodes of an evaluation on the way, for each policy.
     final_eval_episodes: Episodes of the evaluations after pre-training and at
       the end, for each policy.
+    eval_headline_only: Whether only the policy is evaluated by which the run is
+      judged at the time; see `evaluation.judged`.
     checkpoint_every: Learner steps between checkpoints.
     summary_every: Learner steps between TensorBoard summaries.
     augment: How images change in the learner's batches; bind AugmentConfig.
@@ -91,6 +93,7 @@ class TrainConfig:
   eval_every: int = 1000
   eval_episodes: int = 48
   final_eval_episodes: int = 200
+  eval_headline_only: bool = False
   checkpoint_every: int = 5000
   summary_every: int = 200
   # Made here, so that a run's stored configuration knows its bindings.
@@ -350,12 +353,12 @@ class Trainer:
   def evaluate(
     self, phase: str, episodes: int
   ) -> dict[str, statistics.SuccessRate]:
-    """Evaluates every policy (offline, none), and records the result."""
-    policies = {} if self._config.offline else self._policies
+    """Evaluates the policies (offline, none), and records the result."""
+    kinds = evaluation.kinds(self._agent, self._config, self.practised_episodes)
     try:
       rates = {
-        kind: self._evaluator.evaluate(act, episodes)
-        for kind, act in policies.items()
+        kind: self._evaluator.evaluate(self._policies[kind], episodes)
+        for kind in kinds
       }
     except stopping.Stopped:
       self.save()
@@ -399,6 +402,11 @@ class Trainer:
       'episodes': self.practised_episodes,
       'steps': self.practised_steps,
     }
+
+
+def headline_rate(rates: dict[str, Any], headline: str) -> Any:
+  """Returns the headline's rate, or that of what was evaluated in its place."""
+  return rates.get(headline, next(iter(rates.values())))
 
 
 def describe(rates: dict[str, statistics.SuccessRate]) -> str:

@@ -80,12 +80,12 @@ def test_what_is_no_record_is_named_with_the_remedy(tmp_path, content):
     records.read_all(str(tmp_path))
 
 
-def test_offline_the_actor_is_judged_and_cem_where_none_learns():
-  record = fakes.make_record(headline='cem_with_candidate')
+def test_offline_the_actor_is_judged_where_one_learns():
   actor, cem = statistics.SuccessRate(1, 2), statistics.SuccessRate(2, 2)
   both = fakes.make_point(success={'cem': cem, 'actor': actor})
-  assert record.judged(both) == actor
-  assert record.judged(fakes.make_point(success={'cem': cem})) == cem
+  assert fakes.make_record(headline='cem').judged(both) == actor
+  alone = fakes.make_point(success={'cem': cem})
+  assert fakes.make_record(headline='cem').judged(alone) == cem
 
 
 def test_once_it_practises_the_headline_is_judged():
