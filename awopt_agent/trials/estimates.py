@@ -9,7 +9,6 @@ the least and the greatest of them, which hold the median of all runs in only
 both hold.
 """
 
-import dataclasses
 import math
 import statistics as python_statistics
 from collections.abc import Sequence
@@ -46,8 +45,7 @@ class Term(NamedTuple):
   seeds: tuple[measures.Measure, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
   """A sum of terms, with its interval.
 
   Attributes:
