@@ -1,5 +1,6 @@
 """How long trials of a setting train, read off what they were made with."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from awopt_agent.train import config
@@ -43,7 +44,7 @@ _FIELDS = (
 )
 
 
-def budgets(found: lookup.Lookup, wanted: list[str]) -> list[Budget]:
+def budgets(found: lookup.Lookup, wanted: Sequence[str]) -> list[Budget]:
   """Returns the budgets of settings.
 
   Args:

@@ -16,13 +16,19 @@ _MARKERS = ('o', 's', '^', 'D', 'v', 'P')
 INK = ('#222222', '#666666', '#dddddd', '#ffffff')
 # The same method has the same colour in each figure.
 _OWN_COLOUR = {'awopt': 0, 'qt_opt': 1, 'awac': 2}
-# The paper's Tasks fit a column of a page, and the width of a phone.
+# Text stays readable where a phone shows it as wide as its screen.
 _SIZE_IN = (4.6, 3.5)
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _LABELS = {
   'episodes': 'episodes of practice',
   'seconds': 'minutes since the beginning, one core',
 }
+# So that panels on one page do not share ids; what is used has another form.
+_NAMES = re.compile(r' id="[A-Za-z.]+[a-z0-9]*_\d+"')
+# Of the width of practice: the strip of success before it.
+_STRIP = 0.16
+# Markers along a line, where colours are not enough.
+_MARKS = 5
 _INSTALL = 'the page needs matplotlib; pip install "awopt-agent[plots]".'
 
 
@@ -86,7 +92,7 @@ def panel(name: str, shown: Sequence[Line], axis: str) -> str:
     ValueError: If matplotlib is not installed.
   """
   pyplot = _import_pyplot()
-  with pyplot.rc_context(_style(name)):
+  with pyplot.rc_context(_style(f'{name}-{axis}')):
     fig, axes = pyplot.subplots(figsize=_SIZE_IN, layout='constrained')
     try:
       _draw(axes, shown, axis)
@@ -106,10 +112,10 @@ def _import_pyplot() -> Any:
   return pyplot
 
 
-def _style(name: str) -> dict[str, Any]:
+def _style(salt: str) -> dict[str, Any]:
   ink, faint, rule, ground = INK
   return {
-    'svg.hashsalt': name,
+    'svg.hashsalt': salt,
     'svg.fonttype': 'none',
     'font.family': 'DejaVu Sans',
     'font.size': 10,
@@ -134,10 +140,9 @@ def _style(name: str) -> dict[str, Any]:
 
 def _draw(axes, shown: Sequence[Line], axis: str) -> None:
   scale = 1 / 60 if axis == 'seconds' else 1.0
-  end = max(
-    (line.band.x[-1] * scale for line in shown if line.band.x), default=1
-  )
-  end = end or 1.0
+  ends = [line.band.x[-1] * scale for line in shown if line.band.x]
+  # Where nobody practises there is one place, 0.
+  end = max(ends, default=0.0) or 1.0
   for line in shown:
     _draw_line(axes, line, scale, end)
   axes.set_ylim(-0.02, 1.02)
@@ -148,16 +153,18 @@ def _draw(axes, shown: Sequence[Line], axis: str) -> None:
   else:
     axes.set_xlim(0, end)
   axes.figure.legend(
-    loc='outside lower center', ncols=2, handlelength=1.6, columnspacing=1.2
+    loc='outside lower center', ncols=2, handlelength=2, columnspacing=1.2
   )
 
 
 def _draw_line(axes, line: Line, scale: float, end: float) -> None:
   x = [place * scale for place in line.band.x]
-  style = {'color': line.colour, 'label': line.label}
+  style: dict[str, Any] = {'color': line.colour, 'label': line.label}
   if len(x) == 1:
     axes.hlines(line.band.mean, 0, end, linestyles='dashed', **style)
     return
+  style.update(marker=line.marker, markersize=4)
+  style['markevery'] = max(1, len(x) // _MARKS)
   axes.plot(x, line.band.mean, linewidth=1.8, **style)
   axes.fill_between(
     x, line.band.low, line.band.high, color=line.colour, alpha=0.18, linewidth=0
@@ -166,9 +173,8 @@ def _draw_line(axes, line: Line, scale: float, end: float) -> None:
 
 def _draw_offline(axes, shown: Sequence[Line], end: float) -> None:
   """Draws success before practice in a strip left of zero."""
-  strip = 0.16 * end
-  faint = INK[1]
-  axes.axvline(0, color=faint, linewidth=1)
+  strip = _STRIP * end
+  axes.axvline(0, color=INK[1], linewidth=1)
   for place, line in enumerate(shown):
     if line.offline is None:
       continue
@@ -180,10 +186,8 @@ def _draw_offline(axes, shown: Sequence[Line], end: float) -> None:
     )
   axes.set_xlim(-strip, end)
   axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= end])
-  axes.text(
-    -strip / 2, 1.04, 'offline', color=faint, size=8, ha='center', va='bottom'
-  )
-  axes.text(end / 2, 1.04, 'practice', color=faint, size=8, ha='center')
+  for x, word in ((-strip / 2, 'offline'), (end / 2, 'practice')):
+    axes.text(x, 1.04, word, color=INK[1], size=8, ha='center', va='bottom')
 
 
 def _text(fig) -> str:
@@ -192,13 +196,7 @@ def _text(fig) -> str:
   text = file.getvalue()
   text = text[text.index('<svg') :]
   text = re.sub(r' <metadata>.*?</metadata>\n', '', text, flags=re.DOTALL)
-  text = re.sub(
-    r' (id)=\"(?:figure|axes|patch|text|line2d|xtick|ytick|'
-    r'matplotlib\.axis|legend|LineCollection|FillBetween'
-    r'PolyCollection)_\d+\"',
-    '',
-    text,
-  )
+  text = _NAMES.sub('', text)
   # Laid out by the measures of a font that comes with matplotlib.
   return text.replace("'DejaVu Sans'", _FONT)
 
