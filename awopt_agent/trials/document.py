@@ -106,7 +106,7 @@ def _figure(
     yield blocks.Text(f'Not shown: {table.mixture}; run the suite again.')
     return
   caption = _caption(table, known)
-  yield blocks.Picture(table.figure.name, one.svgs, f'{title}. {caption}')
+  yield blocks.Picture(table.figure.name, one.svgs, title)
   yield blocks.Text(caption)
   yield blocks.Table(
     ('method', 'offline', 'first 1,000', 'practice', 'end', 'a trial'),
@@ -134,7 +134,8 @@ def _caption(table: tables.FigureTable, known: Sequence[budgets.Budget]) -> str:
     text += ' (of one seed, the interval is of its episodes alone)'
   if table.missing:
     text += f'; not run: {", ".join(table.missing)}'
-  return f'{text}. The paper: {table.figure.paper}.'
+  paper = table.figure.paper
+  return f'{text}. The paper: {paper}.' if paper else f'{text}.'
 
 
 def _many(counts: Sequence[int], what: str) -> str:
@@ -253,10 +254,15 @@ def _costs(found: results.Results) -> Iterator[blocks.Block]:
       for one in found.costs
     ),
   )
-  commits = sorted({one.commit[:12] or 'unknown' for one in found.records})
+  commits = sorted({_short(one.commit) for one in found.records})
   versions = sorted(
     {' '.join(pair) for one in found.records for pair in one.versions.items()}
   )
   yield blocks.Text(
     f'Commits: {", ".join(commits)}. Versions: {", ".join(versions)}.'
   )
+
+
+def _short(commit: str) -> str:
+  head, dash, dirty = commit.partition('-')
+  return f'{head[:12]}{dash}{dirty}' if head else 'unknown'

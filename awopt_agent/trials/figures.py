@@ -55,7 +55,8 @@ class Figure:
     title: Of the panel.
     grid: Name of the setting.
     variants: In order; their labels may be this figure's own.
-    paper: What the paper's own figure shows, read off to about .02.
+    paper: What the paper's own figure shows, read off to about .02; '' for
+      what it does not have.
     labels: Of methods that are called otherwise here.
   """
 
@@ -193,7 +194,7 @@ FIGURES = (
       f'Peers, Task {number}',
       TASKS[number],
       ('awopt', 'awac', 'bc', 'd3rlpy_awac', 'd3rlpy_iql', 'd3rlpy_cal_ql'),
-      'not in the paper',
+      '',
       (('awac', 'AWAC (ours)'),),
     )
     for number in (2, 5)

@@ -2,7 +2,8 @@
 
 import math
 
-from awopt_agent.trials import claims, estimates
+from awopt_agent import statistics
+from awopt_agent.trials import estimates, judging
 
 __all__ = ['difference', 'estimate', 'limits', 'minutes', 'rate', 'result']
 
@@ -30,10 +31,23 @@ def difference(found: estimates.Estimate) -> str:
   return f'{_signed(found.value)} [{ends}]'
 
 
-def result(part: claims.Part, found: estimates.Estimate) -> str:
-  """Returns the number of a part of a claim: a rate or a difference."""
-  signed = part.right is not None or part.left.measure == 'gain'
-  return difference(found) if signed else estimate(found)
+def result(one: judging.PartResult) -> str:
+  """Returns the number of a part of a claim: a rate or a difference.
+
+  Args:
+    one: A part that was run. Of a difference of two methods, what each has
+      follows: +.31 [+.28, +.34] (.31 - .00).
+  """
+  found = one.estimate
+  if found is None:
+    raise ValueError(f'{one.part.text!r} was not run; name what is missing.')
+  if one.part.right is not None:
+    rates = ' - '.join(rate(side.value) for _, side in one.sides)
+    return f'{difference(found)} ({rates})'
+  if one.part.left.measure == 'gain':
+    return difference(found)
+  low, high = (min(max(end, 0.0), 1.0) for end in found.interval)
+  return estimate(found._replace(interval=statistics.Interval(low, high)))
 
 
 def limits(within: tuple[float, float]) -> str:
@@ -42,9 +56,9 @@ def limits(within: tuple[float, float]) -> str:
   if low == -high:
     return f'within ±{rate(high)}'
   if math.isinf(high):
-    return f'above {rate(low)}'
+    return f'above {rate(low) if low else 0}'
   if math.isinf(low):
-    return f'below {rate(high)}'
+    return f'below {rate(high) if high else 0}'
   return f'between {rate(low)} and {rate(high)}'
 
 

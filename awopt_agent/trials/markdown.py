@@ -75,8 +75,7 @@ def _claim(one: judging.ClaimResult) -> tuple[str, ...]:
 def _part(one: judging.PartResult) -> str:
   if one.estimate is None:
     return f'{one.part.text}: not run ({", ".join(one.missing)})'
-  number = formats.result(one.part, one.estimate)
-  text = f'{one.part.text}: {number}, {one.verdict}'
+  text = f'{one.part.text}: {formats.result(one)}, {one.verdict}'
   if one.bootstrap not in (None, one.verdict):
     text += f' (bootstrap: {one.bootstrap})'
   return text

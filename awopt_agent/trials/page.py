@@ -214,7 +214,8 @@ def _claims(block: blocks_lib.Claims) -> Iterator[str]:
       f'<span class="badge">{mark} {one.verdict}</span></header>'
     )
     yield f'<h3>{_inline(claim.text)}</h3>'
-    yield f'<p class="paper">Paper: {_inline(claim.paper)}.</p>'
+    if claim.paper:
+      yield f'<p class="paper">Paper: {_inline(claim.paper)}.</p>'
     yield from map(_part, one.parts)
     if note := block.notes.get(claim.name):
       yield f'<p class="note">{_inline(note)}</p>'
@@ -229,9 +230,8 @@ def _part(one: judging.PartResult) -> str:
   if one.estimate is None:
     missing = html.escape(', '.join(one.missing))
     return f'<p class="part {tone}">{text}: not run ({missing})</p>'
-  number = formats.result(one.part, one.estimate)
   must = formats.limits(one.part.within)
-  text += f': <b>{number}</b>, must be {must}'
+  text += f': <b>{formats.result(one)}</b>, must be {must}'
   if one.bootstrap not in (None, one.verdict):
     text += f' (bootstrap: {one.bootstrap})'
   sides = '; '.join(

@@ -153,7 +153,10 @@ def _draw(axes, shown: Sequence[Line], axis: str) -> None:
   else:
     axes.set_xlim(0, end)
   axes.figure.legend(
-    loc='outside lower center', ncols=2, handlelength=2, columnspacing=1.2
+    loc='outside lower center',
+    ncols=3 if len(shown) == 3 else 2,
+    handlelength=2,
+    columnspacing=1.2,
   )
 
 
@@ -204,6 +207,8 @@ def _text(fig) -> str:
 def _places(variants: Sequence[str]) -> dict[str, int]:
   """Returns each method's place in the palette."""
   own = {name: _OWN_COLOUR[name] for name in variants if name in _OWN_COLOUR}
-  free = [place for place in range(len(COLOURS)) if place not in own.values()]
+  kept = _OWN_COLOUR.values()
+  free = [place for place in range(len(COLOURS)) if place not in kept]
+  free += [place for place in kept if place not in own.values()]
   others = [name for name in variants if name not in own]
   return {**own, **dict(zip(others, free, strict=False))}
