@@ -90,6 +90,12 @@ def test_the_training_imports_what_it_learns_with():
   assert not [name for name in found if name.startswith('awopt_agent.trials')]
 
 
+def test_what_serves_policies_decides_no_result():
+  found = sources.modules(['awopt_agent.train.measuring'])
+  assert 'awopt_agent.train.evaluation' in found
+  assert not [name for name in found if name.startswith('awopt_agent.serving')]
+
+
 def test_a_digest_tells_how_its_parts_are_divided():
   assert sources.digest(['ab', 'c']) != sources.digest(['a', 'bc'])
   assert sources.digest(['ab']) == sources.digest([b'ab'])
