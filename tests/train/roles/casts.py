@@ -11,6 +11,29 @@ from tests.train import fakes as train_fakes
 from tests.train.roles import fakes
 
 
+class Demonstrations:
+  """Three of them; calls `on_each` between one and the next."""
+
+  total = 3
+
+  def __init__(self, on_each=lambda: None):
+    self._on_each = on_each
+
+  def read(self, time_step_spec, action_spec, *, on_refused):
+    del time_step_spec, action_spec, on_refused
+    for _ in range(self.total):
+      yield train_fakes.make_demonstration()
+      self._on_each()
+
+  def report(self):
+    return ''
+
+
+def give(monkeypatch, demonstrations):
+  """Has roles read these in the place of a data set."""
+  monkeypatch.setattr(context, 'make_demonstrations', lambda _: demonstrations)
+
+
 def make_context(root, *, agent=None, roles=None, **changes):
   """Returns a role's context, as gin would make it.
 
