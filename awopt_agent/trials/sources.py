@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 
-import awopt_agent
+from awopt_agent import resources
 from awopt_agent.demos import sources
 
 __all__ = ['code', 'commit', 'digest', 'files_of', 'modules']
@@ -126,7 +126,7 @@ def _path_of(name: str) -> str | None:
 
 
 def _package_folder() -> str:
-  return os.path.dirname(os.path.abspath(awopt_agent.__file__))
+  return os.path.dirname(os.path.abspath(resources.__file__))
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

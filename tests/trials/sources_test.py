@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-import awopt_agent
+from awopt_agent import resources
 from awopt_agent.trials import sources
 
 
@@ -11,7 +11,7 @@ from awopt_agent.trials import sources
 def _package(monkeypatch, tmp_path):
   """Puts a small package in the place of awopt_agent; returns a writer."""
   root = tmp_path / 'awopt_agent'
-  monkeypatch.setattr(awopt_agent, '__file__', str(root / '__init__.py'))
+  monkeypatch.setattr(resources, '__file__', str(root / 'resources.py'))
 
   def write(name, text):
     path = root / name
