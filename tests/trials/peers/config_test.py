@@ -26,9 +26,7 @@ def test_peers_have_what_awopt_has_by_default():
 
 
 def test_peers_follow_what_a_trial_binds_for_awopt():
-  config_lib.load(
-    [], ['CriticConfig.gamma = 0.9', 'MlpActor.layers = (32,)']
-  )
+  config_lib.load([], ['CriticConfig.gamma = 0.9', 'MlpActor.layers = (32,)'])
   peer_config.follow_awopt()
   config = peer_config.PeerConfig()
   assert config.gamma == 0.9
@@ -99,5 +97,5 @@ def test_the_defaults_are_d3rlpys():
   assert theirs.keys() == peer_config.PEERS.keys()
   for peer, record in peer_config.PEERS.items():
     ours = dataclasses.asdict(record())
-    ours.pop('entropy_temperature', None)  # Of its target, which has none.
+    ours.pop('entropy_temperature', None)  # d3rlpy has no such number.
     assert {name: theirs[peer][name] for name in ours} == ours

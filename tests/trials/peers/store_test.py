@@ -68,9 +68,7 @@ def test_episodes_after_the_counters_are_dropped(store, env, tmp_path):
     store.restore(peer)
 
 
-def test_weights_that_were_not_finished_count_for_nothing(
-  store, env, tmp_path
-):
+def test_weights_that_were_not_finished_count_for_nothing(store, env, tmp_path):
   with fakes.start_peer(env, tmp_path) as peer:
     store.restore(peer)
     peer.learn(5)
