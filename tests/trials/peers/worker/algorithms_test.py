@@ -37,10 +37,11 @@ def widths(peer):
   networks = [modules.policy, *modules.q_funcs]
   if hasattr(modules, 'value_func'):
     networks.append(modules.value_func)
-  return [
-    [m.out_features for m in network.modules() if hasattr(m, 'out_features')][:2]
+  layers = [
+    [layer for layer in network.modules() if hasattr(layer, 'out_features')]
     for network in networks
   ]
+  return [[layer.out_features for layer in row[:2]] for row in layers]
 
 def optimizers(decay):
   modules = make('iql', decay).impl.modules
