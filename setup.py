@@ -136,6 +136,7 @@ setuptools.setup(
       'awopt-export = awopt_agent.train.export:main',
       'awopt-demos = awopt_agent.train.demos_cli:main',
       'awopt-serve = awopt_agent.train.serve:main',
+      'awopt-report = awopt_agent.trials.report_cli:main',
     ],
   },
 )

@@ -9,7 +9,7 @@ import gin
 
 from awopt_agent import resources
 
-__all__ = ['bound', 'changed_bindings', 'load', 'operative']
+__all__ = ['bound', 'changed_bindings', 'load', 'operative', 'parameters']
 
 
 # Gin draws rules of this length under its headings; `operative` drops them.
@@ -83,7 +83,7 @@ def changed_bindings(
   Returns:
     A line for each difference: `name: old -> new`.
   """
-  before, after = _bindings(old), _bindings(new)
+  before, after = parameters(old), parameters(new)
   return [
     f'{name}: {before.get(name, "unset")} -> {after.get(name, "unset")}'
     for name in sorted({*before, *after} - set(may_change))
@@ -91,7 +91,8 @@ def changed_bindings(
   ]
 
 
-def _bindings(text: str) -> dict[str, str]:
+def parameters(text: str) -> dict[str, str]:
+  """Returns the values, as text, of an operative configuration."""
   lines = (line for line in text.splitlines() if not line.startswith('#'))
   pairs = (line.split(' = ', 1) for line in lines if ' = ' in line)
   return {name.strip(): value.strip() for name, value in pairs}

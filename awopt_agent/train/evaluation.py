@@ -10,7 +10,7 @@ from awopt_agent import statistics
 from awopt_agent.envs import vector_env
 from awopt_agent.train import stopping
 
-__all__ = ['Evaluator', 'as_function']
+__all__ = ['Evaluator', 'as_function', 'judged', 'kinds']
 
 
 class Evaluator:
@@ -84,6 +84,36 @@ class Evaluator:
       successes += int(np.sum(ended & (returns >= self._success_threshold)))
       left -= ended
     return statistics.SuccessRate(successes, episodes)
+
+
+def kinds(agent, config, practised_episodes: int) -> list[str]:
+  """Returns the kinds of the policies to evaluate.
+
+  Args:
+    agent: That learns.
+    config: The run's `TrainConfig`.
+    practised_episodes: So far.
+  """
+  if config.offline:
+    return []
+  if config.eval_headline_only:
+    return [judged(agent, practised_episodes)]
+  return list(agent.policies)
+
+
+def judged(agent, practised_episodes: int) -> str:
+  """Returns the kind of the policy by which a run is judged.
+
+  Before any practice that is the actor's mode, where an actor learns: CEM finds
+  the errors of a critic that has seen demonstrations alone. Later it is the
+  agent's headline.
+
+  Args:
+    agent: That learns.
+    practised_episodes: So far.
+  """
+  offline = not practised_episodes and 'actor' in agent.policies
+  return 'actor' if offline else agent.headline
 
 
 def as_function(policy) -> Callable[[Any], Any]:

@@ -71,6 +71,8 @@ class TrainConfig:
     eval_episodes: Episodes of an evaluation on the way, for each policy.
     final_eval_episodes: Episodes of the evaluations after pre-training and at
       the end, for each policy.
+    eval_headline_only: Whether only the policy is evaluated by which the run is
+      judged at the time; see `evaluation.judged`.
     checkpoint_every: Learner steps between checkpoints.
     summary_every: Learner steps between TensorBoard summaries.
     augment: How images change in the learner's batches; bind AugmentConfig.
@@ -92,6 +94,7 @@ class TrainConfig:
   eval_every: int = 1000
   eval_episodes: int = 48
   final_eval_episodes: int = 200
+  eval_headline_only: bool = False
   checkpoint_every: int = 5000
   summary_every: int = 200
   # Made here, so that a run's stored configuration knows its bindings.
@@ -225,6 +228,10 @@ class Phases:
     """Takes an episode `[T + 1, ...]` to learn from."""
     raise NotImplementedError
 
+  def _kinds(self) -> list[str]:
+    """Returns the kinds of the policies to evaluate."""
+    return list(self._policies)
+
   def _start_round(self) -> Callable[[], None]:
     """Starts a round of practice; returns what waits for its end."""
     return self._practice.start_round()
@@ -348,12 +355,11 @@ class Phases:
   def evaluate(
     self, phase: str, episodes: int
   ) -> dict[str, statistics.SuccessRate]:
-    """Evaluates every policy (offline, none), and records the result."""
-    policies = {} if self._config.offline else self._policies
+    """Evaluates the policies (offline, none), and records the result."""
     try:
       rates = {
-        kind: self._evaluator.evaluate(act, episodes)
-        for kind, act in policies.items()
+        kind: self._evaluator.evaluate(self._policies[kind], episodes)
+        for kind in self._kinds()
       }
     except stopping.Stopped:
       self.save()
@@ -483,6 +489,9 @@ class Trainer(Phases):
   def _store(self, experience: structs.Experience) -> None:
     self._writer(experience)
 
+  def _kinds(self) -> list[str]:
+    return evaluation.kinds(self._agent, self._config, self.practised_episodes)
+
   def restore(self, folder: str) -> None:
     """Takes up a checkpoint; the replay was started from it already."""
     self._take_up(self._checkpoints.restore_agent(folder))
@@ -495,6 +504,11 @@ class Trainer(Phases):
     """Ends practice and the stream to the replay."""
     super().close()
     self._writer.close()
+
+
+def headline_rate(rates: dict[str, Any], headline: str) -> Any:
+  """Returns the headline's rate, or that of what was evaluated in its place."""
+  return rates.get(headline, next(iter(rates.values())))
 
 
 def describe(rates: dict[str, statistics.SuccessRate]) -> str:

@@ -7,13 +7,19 @@ import tqdm
 
 __all__ = ['Progress']
 
-_LINE_EVERY_S = 15.0
-
 
 class Progress:
   """Progress of one phase, with its rate and the time left."""
 
-  def __init__(self, name: str, unit: str, *, total: int, start: int = 0):
+  def __init__(
+    self,
+    name: str,
+    unit: str,
+    *,
+    total: int,
+    start: int = 0,
+    line_every_s: float = 15.0,
+  ):
     """Begins.
 
     Args:
@@ -21,9 +27,11 @@ class Progress:
       unit: What is counted, plural.
       total: Count at the end.
       start: Count now.
+      line_every_s: Seconds between lines where there is no terminal.
     """
     self._name, self._unit, self._total = name, unit, total
     self._start, self._count = start, start
+    self._line_every_s = line_every_s
     self._began_at = self._printed_at = time.monotonic()
     self._bar = None
     if sys.stderr.isatty():
@@ -41,7 +49,7 @@ class Progress:
     if self._bar is not None:
       self._bar.set_postfix_str(note, refresh=False)
       self._bar.update(step)
-    elif time.monotonic() - self._printed_at > _LINE_EVERY_S:
+    elif time.monotonic() - self._printed_at > self._line_every_s:
       self._printed_at = time.monotonic()
       print(f'{self._describe()}  {note}'.rstrip(), flush=True)
 
@@ -53,7 +61,8 @@ class Progress:
       return done
     left = max(self._total - self._count, 0) / rate
     minutes, rest = divmod(int(left), 60)
-    return f'{done}, {rate:.1f}/s, {minutes}:{rest:02d} left'
+    speed = f'{rate:.1f}/s' if rate >= 0.05 else f'{3600 * rate:.1f}/h'
+    return f'{done}, {speed}, {minutes}:{rest:02d} left'
 
   def say(self, line: str) -> None:
     """Prints a line that stays."""

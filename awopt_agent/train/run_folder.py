@@ -20,6 +20,7 @@ MAY_CHANGE = (
   'TrainConfig.eval_every',
   'TrainConfig.eval_episodes',
   'TrainConfig.final_eval_episodes',
+  'TrainConfig.eval_headline_only',
   'TrainConfig.checkpoint_every',
   'TrainConfig.summary_every',
   'CheckpointConfig.keep',

@@ -152,7 +152,7 @@ def _finished(latest: str, config, folder, log, headline) -> str | None:
   episodes = checkpoints.read_state(latest)['practised_episodes']
   step = int(os.path.basename(latest))
   policy = os.path.join(folder.policies, str(step))
-  success = log.success_at(step).get(headline)
+  success = log.success_at(step)
   if episodes < config.practice_episodes or not os.path.isdir(policy):
     return None
   if config.offline:
@@ -162,7 +162,9 @@ def _finished(latest: str, config, folder, log, headline) -> str | None:
     )
   if not success:
     return None
-  rate = statistics.SuccessRate.from_record(success)
+  rate = statistics.SuccessRate.from_record(
+    loop.headline_rate(success, headline)
+  )
   return (
     f'finished before: success {rate} of {rate.episodes} after {episodes} '
     f'episodes of practice; policy in {policy}; bind a larger '
@@ -192,7 +194,7 @@ def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
       f'learnt: {trainer.learner_step} learner steps on demonstrations, tried '
       f'in no environment; policy in {exported}'
     )
-  best = rates[agent.headline]
+  best = loop.headline_rate(rates, agent.headline)
   return (
     f'learnt: success {best} of {best.episodes} after '
     f'{trainer.practised_episodes} episodes of practice; policy in {exported}'

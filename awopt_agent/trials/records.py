@@ -60,6 +60,7 @@ class Record:
     seconds: For which the trial ran, stops left out.
     cores: On which it ran.
     points: Measurements, in order of time.
+    settings: Fingerprint of what the trial's suite bound.
   """
 
   grid: str
@@ -74,6 +75,7 @@ class Record:
   seconds: float
   cores: int
   points: tuple[Point, ...]
+  settings: str = ''
 
   @property
   def trial(self) -> str:
@@ -83,13 +85,15 @@ class Record:
   def judged(self, point: Point) -> statistics.SuccessRate | None:
     """Returns the success by which the trial is judged at a point.
 
-    Before any practice that is the actor's, and CEM's where no actor learns;
-    later that of the headline.
+    Before any practice that is the actor's, where one learns; later that of
+    the headline. None if that policy was not measured.
     """
-    kind = self.headline
-    if not point.episodes:
-      kind = 'actor' if 'actor' in point.success else 'cem'
-    return point.success.get(kind)
+    return point.success.get(self.judged_kind(point))
+
+  def judged_kind(self, point: Point) -> str:
+    """Returns the kind of the policy of `judged`."""
+    offline = not point.episodes and 'actor' in point.success
+    return 'actor' if offline else self.headline
 
 
 def path_of(folder: str, grid: str, variant: str, seed: int) -> str:

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from awopt_agent import agent as agent_lib
 from awopt_agent import statistics
-from awopt_agent.train import evaluation, stopping
+from awopt_agent.train import evaluation, loop, stopping
 from tests.envs import fakes as env_fakes
 from tests.train import fakes
 
@@ -103,3 +104,28 @@ def test_a_policy_becomes_a_function_of_arrays():
     tf.nest.map_structure(tf.convert_to_tensor, step)
   )
   np.testing.assert_array_equal(action['move'], expected.action['move'])
+
+
+@pytest.mark.parametrize(
+  'changes, episodes, kinds',
+  [
+    ({}, 0, ['actor', 'cem', 'cem_with_candidate']),
+    ({'eval_headline_only': True}, 0, ['actor']),
+    ({'eval_headline_only': True}, 1, ['cem_with_candidate']),
+    ({'offline': True, 'eval_headline_only': True}, 0, []),
+  ],
+)
+def test_all_policies_are_evaluated_or_the_one_that_is_judged(
+  changes, episodes, kinds
+):
+  config = loop.TrainConfig(
+    demonstrations='unused', pretrain_steps=1, practice_episodes=0, **changes
+  )
+  assert evaluation.kinds(fakes.make_agent(), config, episodes) == kinds
+
+
+def test_without_an_actor_the_headline_is_judged_offline_too():
+  agent = fakes.make_agent(
+    actor=agent_lib.ActorConfig(learns=False), headline='cem'
+  )
+  assert evaluation.judged(agent, 0) == 'cem'

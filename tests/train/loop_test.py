@@ -333,3 +333,12 @@ def test_rates_are_described_in_one_line():
     'success in 2 episodes [90% interval]: actor 0.50 [0.12, 0.88], '
     'cem 1.00 [0.43, 1.00]'
   )
+
+
+def test_the_headline_alone_is_evaluated_where_that_is_asked_for(tmp_path):
+  with _start(tmp_path, eval_headline_only=True, practice_episodes=1) as parts:
+    rates = parts.trainer.pretrain()
+    assert rates.keys() == {'actor'}
+    assert loop.headline_rate(rates, 'cem_with_candidate') is rates['actor']
+    parts.trainer.practise()
+    assert parts.trainer.evaluate('end', 2).keys() == {'cem_with_candidate'}

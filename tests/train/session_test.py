@@ -147,13 +147,16 @@ def _contents(folder):
   }
 
 
+# The headline is CEM with the actor's candidate; where the headline alone is
+# evaluated, a run without practice has the actor's rate in its place.
+@pytest.mark.parametrize('kind', ['cem_with_candidate', 'actor'])
 def test_a_run_with_nothing_left_to_do_says_so_and_changes_nothing(
-  run, tmp_path
+  run, tmp_path, kind
 ):
   fakes.make_run(tmp_path / 'run', step=30, seed=0)
   success = {'rate': 0.5, 'n': 8, 'low': 0.2, 'high': 0.8}
   record = {'phase': 'end', 'learner_step': 30}
-  record['success'] = {'cem_with_candidate': success}
+  record['success'] = {kind: success}
   (tmp_path / 'run' / 'metrics.jsonl').write_text(json.dumps(record) + '\n')
   before = _contents(tmp_path / 'run')
   code, out, err = run('--gin_bindings', 'TrainConfig.practice_episodes = 0')

@@ -36,15 +36,19 @@ def start(
   arguments: Sequence[str],
   log: str,
   *,
+  module: str = _MODULE,
+  core: int | None = None,
   death_signal: signal.Signals = signal.SIGTERM,
   cwd: str | None = None,
   env: Mapping[str, str] | None = None,
 ) -> Process:
-  """Starts a role.
+  """Starts a role, or another program.
 
   Args:
-    arguments: Of `awopt-role`.
+    arguments: Of `awopt-role`, or of the other one.
     log: File to which what it prints is added.
+    module: The program.
+    core: The one on which it may run; None for those of this process.
     death_signal: What it gets when the thread that starts it ends, however
       that ends.
     cwd: Folder to start it in; None for that of this process.
@@ -52,25 +56,30 @@ def start(
   """
   with open(log, 'ab') as file:
     return Process(
-      [sys.executable, '-u', '-m', _MODULE, *arguments],
+      [sys.executable, '-u', '-m', module, *arguments],
       stdin=subprocess.DEVNULL,
       stdout=file,
       stderr=subprocess.STDOUT,
       cwd=cwd,
       env=env,
-      # A Ctrl-C in the terminal is for the launcher, which stops in order.
+      # A Ctrl-C in the terminal is for who starts it, and stops in order.
       start_new_session=True,
-      preexec_fn=_on_parents_death(death_signal),
+      preexec_fn=_settle(death_signal, core),
     )
 
 
-def _on_parents_death(number: signal.Signals) -> Callable[[], None]:
+def _settle(
+  death_signal: signal.Signals, core: int | None
+) -> Callable[[], None]:
+  """Returns what a new process does first."""
   libc = ctypes.CDLL(None)  # Not in the child, where imports may deadlock.
 
-  def ask() -> None:
-    libc.prctl(_PR_SET_PDEATHSIG, number)
+  def settle() -> None:
+    libc.prctl(_PR_SET_PDEATHSIG, death_signal)
+    if core is not None:
+      os.sched_setaffinity(0, {core})
 
-  return ask
+  return settle
 
 
 def read_last_line(path: str) -> str:

@@ -188,8 +188,8 @@ class Evaluator:
         stop_requested=self._stop_requested,
       )
       rates = {
-        kind: measure.evaluate(act, episodes)
-        for kind, act in self._policies.items()
+        kind: measure.evaluate(self._policies[kind], episodes)
+        for kind in evaluation.kinds(self._agent, train, counters['episodes'])
       }
     self._measured += 1
     self._log.append(
@@ -226,7 +226,7 @@ class Evaluator:
         f'learnt: {self._step} learner steps on demonstrations, tried in no '
         f'environment; policy in {exported}'
       )
-    best = rates[self._agent.headline]
+    best = loop.headline_rate(rates, self._agent.headline)
     return (
       f'learnt: success {best} of {best.episodes} after {practised} episodes '
       f'of practice; policy in {exported}'
