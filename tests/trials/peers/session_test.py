@@ -96,7 +96,7 @@ def test_the_folder_of_another_run_is_left_alone(run, tmp_path):
   folder.mkdir()
   (folder / 'config.gin').write_text('TrainConfig.pretrain_steps = 1\n')
   assert "no peer's" in _refusal(run())
-  assert not (folder / 'peer').exists()
+  assert not (folder / 'checkpoints').exists()
 
 
 def test_a_run_learns_and_a_second_start_has_nothing_to_do(
@@ -130,5 +130,7 @@ def test_each_peer_of_d3rlpy_goes_through_all_phases(run, tmp_path, peer):
   code, out, _ = run(peer=peer, python=fakes.D3RLPY)
   assert code == 0, out
   assert out.splitlines()[-1].startswith('learnt: success ')
-  with (tmp_path / 'run' / 'peer' / 'versions.json').open() as file:
-    assert json.load(file)['d3rlpy'] == '2.8.1'
+  with (tmp_path / 'run' / 'peer.json').open() as file:
+    told = json.load(file)
+  assert told['peer'] == peer
+  assert told['versions']['d3rlpy'] == '2.8.1'
