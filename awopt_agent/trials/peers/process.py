@@ -105,6 +105,8 @@ class PeerProcess:
     code = self._wait()  # It has closed a pipe, and cannot be asked again.
     with open(self._log, encoding='utf-8', errors='replace') as file:
       last = (file.read().strip().splitlines() or ['it said nothing'])[-1]
+    if 'No module named' in last:
+      last += ': --d3rlpy must name the Python of an environment with d3rlpy'
     return ChildProcessError(
       f'the peer has died (exit code {code}; -9 is often a lack of memory): '
       f'{last}; see {self._log}.'

@@ -1,6 +1,7 @@
 """A run of a peer from its flags to its last line."""
 
 import contextlib
+import json
 import os
 
 from awopt_agent import statistics
@@ -40,8 +41,7 @@ def train(flags) -> str:
   peer_config.follow_awopt()
   argv = process_lib.command(flags.d3rlpy)
   folder = run_folder.RunFolder(flags.root_dir)
-  store = store_lib.PeerStore(os.path.join(folder.path, 'peer'))
-  _check_folder(folder, store)
+  _check_folder(folder)
   config = train_config.TrainConfig()
   _check_config(config)
   demonstrations = demonstrations_lib.DemonstrationReader(
@@ -63,25 +63,28 @@ def train(flags) -> str:
     peer = peer_lib.Peer(
       flags.peer, process, env, batch_size=config.batch_size, seed=flags.seed
     )
-    return _train(flags.seed, config, folder, store, env, peer, demonstrations)
+    return _train(flags, config, folder, env, peer, demonstrations)
 
 
-def _train(seed, config, folder, store, env, peer, demonstrations) -> str:
+def _train(flags, config, folder, env, peer, demonstrations) -> str:
+  store = store_lib.PeerStore(folder.checkpoints)
   log = metrics.MetricsLog(folder.metrics)
   if store.has_state:
-    folder.check_same(config_lib.operative(), seed)
+    folder.check_same(config_lib.operative(), flags.seed)
     if done := _finished(store, config, log):
       return done
   else:
-    store.begin(peer.versions)
-  folder.claim(config_lib.operative(), seed)
+    store.begin()
+  with open(_whose(folder), 'w', encoding='utf-8') as file:
+    json.dump({'peer': flags.peer, 'versions': peer.versions}, file)
+  folder.claim(config_lib.operative(), flags.seed)
   trainer = peer_loop.PeerTrainer(
     config,
     peer=peer,
     env=env,
     store=store,
     log=log,
-    seed=seed,
+    seed=flags.seed,
     stop_requested=stopping.catch_stop_signals(),
   )
   try:
@@ -94,11 +97,16 @@ def _train(seed, config, folder, store, env, peer, demonstrations) -> str:
     trainer.close()
 
 
-def _check_folder(folder, store) -> None:
+def _whose(folder: run_folder.RunFolder) -> str:
+  """Returns the file that tells a peer's run, and its libraries."""
+  return os.path.join(folder.path, 'peer.json')
+
+
+def _check_folder(folder: run_folder.RunFolder) -> None:
   """Keeps others out of the folder, and this run out of another's."""
   folder.check_disk()
   folder.lock()
-  if folder.has_run and not os.path.isdir(store.folder):
+  if folder.has_run and not os.path.exists(_whose(folder)):
     raise ValueError(
       f"{folder.path} holds a run that is no peer's; choose another --root_dir."
     )

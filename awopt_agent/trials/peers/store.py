@@ -34,11 +34,8 @@ class PeerStore:
     with open(self._state, encoding='utf-8') as file:
       return json.load(file)
 
-  def begin(self, versions: Mapping[str, str]) -> None:
+  def begin(self) -> None:
     """Starts without episodes.
-
-    Args:
-      versions: Of the libraries by which the peer learns; kept beside it.
 
     Raises:
       OSError: If the folder cannot be written.
@@ -46,9 +43,6 @@ class PeerStore:
     os.makedirs(self.folder, exist_ok=True)
     with open(self._episodes, 'wb'):
       pass
-    path = os.path.join(self.folder, 'versions.json')
-    with open(path, 'w', encoding='utf-8') as file:
-      json.dump(versions, file)
 
   def add(self, episode: Mapping[str, Any]) -> None:
     """Keeps an episode, in the form of `Vectors.episode`."""

@@ -97,5 +97,5 @@ def test_the_defaults_are_d3rlpys():
   assert theirs.keys() == peer_config.PEERS.keys()
   for peer, record in peer_config.PEERS.items():
     ours = dataclasses.asdict(record())
-    ours.pop('entropy_temperature', None)  # Of its target, which has none.
+    ours.pop('entropy_temperature', None)  # d3rlpy has no such number.
     assert {name: theirs[peer][name] for name in ours} == ours

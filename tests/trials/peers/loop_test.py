@@ -49,7 +49,7 @@ def _start(root, *, stop=lambda: False, **changes):
     if store.has_state:
       trainer.restore()
     else:
-      store.begin(peer.versions)
+      store.begin()
       demonstrations = [train_fakes.make_demonstration() for _ in range(3)]
       assert trainer.add_demonstrations(iter(demonstrations), total=3) == (3, 3)
     try:

@@ -8,7 +8,7 @@ import gin
 import pytest
 
 from awopt_agent import quiet
-from awopt_agent.train import threads
+from awopt_agent.train import run_folder, threads
 from awopt_agent.trials.peers import process as process_lib
 from awopt_agent.trials.peers import train
 from tests.train import fakes as train_fakes
@@ -24,9 +24,10 @@ def _run(monkeypatch, capsys, tmp_path):
   gin_file = tmp_path / 'tiny.gin'
   gin_file.write_text(train_fakes.TINY_GIN)
 
-  def run(*bindings, python=sys.executable, root=tmp_path / 'run'):
+  def run(*bindings, python=sys.executable, peer='iql'):
     flags = [f'--gin_bindings={line}' for line in bindings]
-    fixed = ['--root_dir', str(root), '--peer', 'iql', '--d3rlpy', python]
+    root = str(tmp_path / 'run')
+    fixed = ['--root_dir', root, '--peer', peer, '--d3rlpy', python]
     monkeypatch.setattr(
       sys, 'argv', ['train', f'--gin_file={gin_file}', *fixed, *flags]
     )
@@ -95,12 +96,14 @@ def test_the_folder_of_another_run_is_left_alone(run, tmp_path):
   folder.mkdir()
   (folder / 'config.gin').write_text('TrainConfig.pretrain_steps = 1\n')
   assert "no peer's" in _refusal(run())
-  assert not (folder / 'peer').exists()
+  assert not (folder / 'checkpoints').exists()
 
 
 def test_a_run_learns_and_a_second_start_has_nothing_to_do(
-  run, nearest, tmp_path
+  run, nearest, tmp_path, monkeypatch
 ):
+  # It is for one process alone.
+  monkeypatch.setattr(run_folder.RunFolder, 'lock', lambda _: None)
   code, out, _ = run()
   assert code == 0
   assert out.splitlines()[-1].startswith('learnt: success ')
@@ -124,8 +127,10 @@ def test_a_run_learns_and_a_second_start_has_nothing_to_do(
 @fakes.needs_d3rlpy
 @pytest.mark.parametrize('peer', train.PEERS)
 def test_each_peer_of_d3rlpy_goes_through_all_phases(run, tmp_path, peer):
-  code, out, _ = run(f'--peer={peer}', python=fakes.D3RLPY)
+  code, out, _ = run(peer=peer, python=fakes.D3RLPY)
   assert code == 0, out
   assert out.splitlines()[-1].startswith('learnt: success ')
-  with (tmp_path / 'run' / 'peer' / 'versions.json').open() as file:
-    assert json.load(file)['d3rlpy'] == '2.8.1'
+  with (tmp_path / 'run' / 'peer.json').open() as file:
+    told = json.load(file)
+  assert told['peer'] == peer
+  assert told['versions']['d3rlpy'] == '2.8.1'

@@ -1,4 +1,3 @@
-import json
 import os
 
 import numpy as np
@@ -29,7 +28,7 @@ def _add(store, peer, move):
 def _store(env, tmp_path):
   """One that has an episode by a move of .5, and weights of three steps."""
   store = store_lib.PeerStore(str(tmp_path / 'peer'))
-  store.begin({'d3rlpy': '2.8.1'})
+  store.begin()
   with fakes.start_peer(env, tmp_path) as peer:
     _add(store, peer, 0.5)
     peer.learn(3)
@@ -37,15 +36,10 @@ def _store(env, tmp_path):
     yield store
 
 
-def test_it_keeps_by_what_was_learnt(store):
-  with open(os.path.join(store.folder, 'versions.json')) as file:
-    assert json.load(file) == {'d3rlpy': '2.8.1'}
-
-
 def test_nothing_is_saved_before_the_first_time(tmp_path):
   store = store_lib.PeerStore(str(tmp_path / 'peer'))
   assert not store.has_state
-  store.begin({})
+  store.begin()
   assert not store.has_state
 
 
@@ -86,7 +80,6 @@ def test_the_newest_weights_alone_stay(store, env, tmp_path):
   assert sorted(os.listdir(store.folder)) == [
     'episodes',
     'state.json',
-    'versions.json',
     'weights-8',
   ]
   assert store.state()['learner_step'] == 8
