@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 
 from awopt_agent import resources
-from awopt_agent.train import stopping
+from awopt_agent.train import run_folder, stopping
 from awopt_agent.trials import (
   planning,
   preparing,
@@ -66,13 +66,16 @@ def _run(flags, planned, records_dir: str, cores: Sequence[int]) -> str:
     wanted.append(_State.STALE)
   left = [one for one in planned if one.state in wanted]
   stop_requested = stopping.catch_stop_signals()
-  os.makedirs(flags.root_dir, exist_ok=True)
+  root = run_folder.RunFolder(flags.root_dir)
+  root.check_disk()
+  root.lock()
   print(planning.describe(planned).splitlines()[-1], flush=True)
   for one in left:
-    if one.state is _State.STALE:
-      trial_folder.TrialFolder(flags.root_dir, one.trial.name).clear()
+    folder = trial_folder.TrialFolder(root.path, one.trial.name)
+    if not folder.is_of(one.identity):
+      folder.clear()
   runner = running.Runner(
-    root_dir=flags.root_dir,
+    root_dir=root.path,
     records_dir=records_dir,
     cores=cores,
     d3rlpy=flags.d3rlpy,
@@ -81,7 +84,7 @@ def _run(flags, planned, records_dir: str, cores: Sequence[int]) -> str:
   try:
     preparing.prepare(
       [one.trial for one in left],
-      os.path.abspath(flags.root_dir),
+      root.path,
       core=cores[0],
       stop_requested=stop_requested,
     )

@@ -1,9 +1,11 @@
 """Records of trials that nobody ran."""
 
 import dataclasses
+import json
+import time
 
 from awopt_agent import statistics
-from awopt_agent.trials import records
+from awopt_agent.trials import identity, records, suite
 
 
 def make_point(phase='pretrain', episodes=0, **changes):
@@ -40,3 +42,37 @@ def make_record(**changes):
     points=(make_point(), make_point('end', 20, success=after)),
   )
   return dataclasses.replace(record, **changes)
+
+
+def make_trial(**changes):
+  """A trial of a few seconds, if it were run."""
+  trial = suite.Trial(
+    grid='bowl',
+    task='green_bowl',
+    variant='awopt',
+    seed=0,
+    gin_files=('task/green_bowl.gin', 'variant/awopt.gin'),
+    bindings=('TrainConfig.pretrain_steps = 10',),
+    demos=(),
+    evaluation=None,
+  )
+  return dataclasses.replace(trial, **changes)
+
+
+IDENTITY = identity.Identity('abc', 'def')
+
+
+def leave_run(folder):
+  """Writes what a run of awopt-train leaves of its measurements."""
+  record = {
+    'phase': 'end',
+    'time': time.time(),
+    'learner_step': 20,
+    'episodes': 5,
+    'steps': 50,
+    'success': {'cem': statistics.SuccessRate(3, 7).as_record()},
+  }
+  with open(f'{folder}/metrics.jsonl', 'w', encoding='utf-8') as file:
+    file.write(json.dumps(record) + '\n')
+  with open(f'{folder}/config.gin', 'w', encoding='utf-8') as file:
+    file.write("AwOptAgent.headline = 'cem'\n")

@@ -31,7 +31,7 @@ def test_the_lines_are_as_documented(tmp_path):
     '"variant": "awopt", "seed": 0, "headline": "cem", "commit": '
     f'"{"0" * 40}", "sources": "abc", "config": '
     '"TrainConfig.pretrain_steps = 100\\n", "versions": {"tensorflow": '
-    '"2.15.1"}, "seconds": 26.5, "cores": 1}'
+    '"2.15.1"}, "seconds": 26.5, "cores": 1, "settings": ""}'
   )
   # Wilson at 90%, z = 1.644854, z^2 = 2.705543: scale 1 + .676386 = 1.676386;
   # middle (.75 + .338193) / 1.676386 = .649130; half 1.644854 / 1.676386 *
