@@ -10,7 +10,7 @@ def trials():
 def test_suites_run_what_the_figures_show():
   shown = {
     (figure.grid, variant)
-    for figure in (*figures.FIGURES, *figures.OFFLINE)
+    for figure in (*figures.FIGURES, *figures.WORLDS)
     for variant in figure.variants
   }
   assert shown <= trials()
@@ -37,5 +37,5 @@ def test_names_of_figures_differ_and_there_are_colours_enough():
 
 
 def test_table_1_has_a_number_for_each_method():
-  for table in figures.OFFLINE:
+  for table in figures.WORLDS:
     assert len(table.paper) == len(table.variants)

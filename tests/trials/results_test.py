@@ -24,7 +24,10 @@ def test_all_is_gathered_from_a_folder(tmp_path):
   assert shown == ['figure_2', 'figure_3', 'figure_8_task_5', 'peers_task_5']
   assert all(one.svgs.keys() == {'episodes', 'seconds'} for one in found.panels)
   assert 'Figure 4: who explores' in found.not_run
-  assert [table.title for table in found.offline] == ['successes alone']
+  assert [table.title for table in found.worlds] == [
+    'successes alone, offline',
+    'Task 5, with practice',
+  ]
   assert [one.grid for one in found.budgets] == ['compostables', 'positives']
   done = {cost.suite: cost.done for cost in found.costs}
   assert done['figure_2'] == 4

@@ -46,12 +46,12 @@ def test_table_1_has_both_worlds_and_the_papers_number():
   )
   (record,) = made_up.method('positives', 'awac', [(0.5, 0.5)], episodes=0)
   record = dataclasses.replace(record, points=(*record.points, unseen))
-  (table,) = tables.offline_tables(made_up.found([record]))
-  assert table.title == 'successes alone'
+  (table,) = tables.world_tables(made_up.found([record]))
+  assert table.title == 'successes alone, offline'
   (row,) = table.rows
   assert (row.label, row.seeds, row.paper) == ('AWAC', 1, '.44')
   assert (row.own.value, row.unseen.value) == pytest.approx((0.5, 0.3))
 
 
 def test_without_records_there_is_no_table_1():
-  assert tables.offline_tables(made_up.found()) == []
+  assert tables.world_tables(made_up.found()) == []
