@@ -45,7 +45,7 @@ def compose(found: results.Results) -> list[blocks.Block]:
     *_claims(found),
     blocks.Films(),
     *_figures(found),
-    *_offline(found.offline),
+    *_worlds(found.worlds),
     *_sweeps(found.sweeps),
     *_methods(found),
     *_costs(found),
@@ -145,11 +145,11 @@ def _many(counts: Sequence[int], what: str) -> str:
   return f'{text} {what}' if ends.keys() == {1} else f'{text} {what}s'
 
 
-def _offline(found: Sequence[tables.OfflineTable]) -> Iterator[blocks.Block]:
+def _worlds(found: Sequence[tables.WorldTable]) -> Iterator[blocks.Block]:
   if not found:
     return
-  yield blocks.Heading(2, 'Table 1: offline, from successes or failures too')
-  yield blocks.Text(wording.OFFLINE)
+  yield blocks.Heading(2, 'Table 1: in a world that training never saw')
+  yield blocks.Text(wording.WORLDS)
   yield blocks.Table(
     ('learnt from', 'method', 'seeds', 'own world', 'unseen', 'paper, real'),
     tuple(

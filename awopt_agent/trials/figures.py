@@ -6,10 +6,10 @@ __all__ = [
   'EXAMPLE',
   'FIGURES',
   'LABELS',
-  'OFFLINE',
   'TASKS',
   'Figure',
-  'OfflineTable',
+  'WORLDS',
+  'WorldTable',
   'label',
 ]
 
@@ -73,20 +73,22 @@ class Figure:
 
 
 @dataclasses.dataclass(frozen=True)
-class OfflineTable:
-  """Success after learning offline.
+class WorldTable:
+  """Success in the world of the training, and in one that it never saw.
 
   Attributes:
     grid: Name of the setting.
-    title: Of its columns.
+    title: What was learnt from.
     variants: In order.
     paper: The paper's number for each, in its real world.
+    measure: One of `measures.MEASURES`: success in the training's world.
   """
 
   grid: str
   title: str
   variants: tuple[str, ...]
   paper: tuple[str, ...]
+  measure: str
 
 
 _METHODS = ('qt_opt', 'awac', 'awopt')
@@ -201,13 +203,27 @@ FIGURES = (
   ),
 )
 
-OFFLINE = (
-  OfflineTable('positives', 'successes alone', _METHODS, ('0', '.44', '.53')),
-  OfflineTable(
+WORLDS = (
+  WorldTable(
+    'positives',
+    'successes alone, offline',
+    _METHODS,
+    ('0', '.44', '.53'),
+    'offline',
+  ),
+  WorldTable(
     'positives_and_negatives',
-    'successes and failures',
+    'successes and failures, offline',
     _METHODS,
     ('.61', '0', '.58'),
+    'offline',
+  ),
+  WorldTable(
+    TASKS[5],
+    'Task 5, with practice',
+    _METHODS,
+    ('0', '0', '.49'),
+    'end',
   ),
 )
 

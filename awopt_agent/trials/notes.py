@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ['FILE', 'Notes', 'read']
 
@@ -44,15 +44,26 @@ def read(path: str, known_claims: frozenset[str] = frozenset()) -> Notes:
     found = {}
   except tomllib.TOMLDecodeError as error:
     raise ValueError(f'{path} is no TOML: {error}; mend it.') from error
-  unknown = set(found) - set(Notes._fields)
-  unknown |= set(found.get('claims', {})) - known_claims
-  if unknown:
-    raise ValueError(
-      f'{path} has {", ".join(sorted(unknown))}, which no page shows; it may '
-      f'have {", ".join(Notes._fields)}, and claims by their names.'
-    )
+  _check(path, found, known_claims)
   return Notes(
     claims=found.get('claims', {}),
     deviations=tuple(found.get('deviations', ())),
     failures=tuple(found.get('failures', ())),
   )
+
+
+def _check(path: str, found: dict[str, Any], known_claims: frozenset[str]):
+  claims = found.get('claims', {})
+  unknown = found.keys() - set(Notes._fields) | claims.keys() - known_claims
+  if unknown:
+    raise ValueError(
+      f'{path} has {", ".join(sorted(unknown))}, which no page shows; it may '
+      f'have {", ".join(Notes._fields)}, and claims by their names.'
+    )
+  if not all(isinstance(text, str) for text in claims.values()):
+    raise ValueError(f'{path}: claims must be texts; put them in quotes.')
+  for name in ('deviations', 'failures'):
+    if not isinstance(found.get(name, []), list):
+      raise ValueError(
+        f'{path}: {name} must be a list of texts; put it in brackets.'
+      )

@@ -49,9 +49,8 @@ def build(records_folder: str, out_folder: str) -> str:
   )
   path = os.path.join(out_folder, _PAGE)
   _write(path, page.render(blocks, films=films, films_at=films_at))
-  return (
-    f'{path}: {len(found.records)} trials; {document.verdicts(found.claims)}'
-  )
+  verdicts = document.verdicts(found.claims)
+  return f'{path}: {len(found.records)} trials; claims: {verdicts}'
 
 
 def _write_pictures(blocks: Sequence[blocks_lib.Block], folder: str) -> None:

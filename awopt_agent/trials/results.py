@@ -43,7 +43,7 @@ class Results(NamedTuple):
     must_show: What came of those of this implementation.
     panels: Figures of which something was run.
     not_run: Titles of the others.
-    offline: Table 1.
+    worlds: Table 1.
     sweeps: Where else a claim would hold.
     budgets: How long the trials of each setting train.
     costs: Of each suite of which something was run.
@@ -55,7 +55,7 @@ class Results(NamedTuple):
   must_show: tuple[judging.ClaimResult, ...]
   panels: tuple[Panels, ...]
   not_run: tuple[str, ...]
-  offline: tuple[tables.OfflineTable, ...]
+  worlds: tuple[tables.WorldTable, ...]
   sweeps: tuple[sweeps.Sweep, ...]
   budgets: tuple[budgets.Budget, ...]
   costs: tuple[costs.Cost, ...]
@@ -85,7 +85,7 @@ def gather(records_folder: str) -> Results:
     not_run=tuple(
       one.title for one in figures.FIGURES if one.title not in shown
     ),
-    offline=tuple(tables.offline_tables(found)),
+    worlds=tuple(tables.world_tables(found)),
     sweeps=tuple(sweeps.sweeps(suites, found)),
     budgets=tuple(budgets.budgets(found, _settings())),
     costs=tuple(one for one in costs.costs(found.all, suites) if one.done),
@@ -114,5 +114,5 @@ def _svgs(figure: figures.Figure, found: lookup.Lookup) -> dict[str, str]:
 
 def _settings() -> Sequence[str]:
   names = [figure.grid for figure in figures.FIGURES]
-  names += [table.grid for table in figures.OFFLINE]
+  names += [table.grid for table in figures.WORLDS]
   return list(dict.fromkeys(names))

@@ -7,11 +7,11 @@ from awopt_agent.trials import estimates, figures, lookup
 
 __all__ = [
   'FigureTable',
-  'OfflineRow',
-  'OfflineTable',
+  'WorldRow',
+  'WorldTable',
   'Row',
   'figure_table',
-  'offline_tables',
+  'world_tables',
 ]
 
 
@@ -50,14 +50,14 @@ class FigureTable(NamedTuple):
   mixture: str | None
 
 
-class OfflineRow(NamedTuple):
-  """A method that learnt offline.
+class WorldRow(NamedTuple):
+  """A method in two worlds.
 
   Attributes:
     label: What it is called.
     seeds: How many were run.
     paper: The paper's number, in its real world.
-    own: Success in the world of the demonstrations.
+    own: Success in the world of the training.
     unseen: In a world that training never saw.
   """
 
@@ -68,11 +68,11 @@ class OfflineRow(NamedTuple):
   unseen: estimates.Estimate | None
 
 
-class OfflineTable(NamedTuple):
-  """Table 1, for one set of demonstrations."""
+class WorldTable(NamedTuple):
+  """Table 1, for one setting."""
 
   title: str
-  rows: tuple[OfflineRow, ...]
+  rows: tuple[WorldRow, ...]
 
 
 _MEASURES = ('offline', 'early', 'mean', 'end')
@@ -99,10 +99,10 @@ def figure_table(figure: figures.Figure, found: lookup.Lookup) -> FigureTable:
   )
 
 
-def offline_tables(
+def world_tables(
   found: lookup.Lookup,
-  wanted: Iterable[figures.OfflineTable] = figures.OFFLINE,
-) -> list[OfflineTable]:
+  wanted: Iterable[figures.WorldTable] = figures.WORLDS,
+) -> list[WorldTable]:
   """Returns the parts of table 1 that were run.
 
   Args:
@@ -110,7 +110,7 @@ def offline_tables(
     wanted: What was to be run.
   """
   made = [
-    OfflineTable(table.title, tuple(_offline_rows(table, found)))
+    WorldTable(table.title, tuple(_world_rows(table, found)))
     for table in wanted
   ]
   return [table for table in made if table.rows]
@@ -130,15 +130,15 @@ def _row(figure: figures.Figure, variant: str, found: lookup.Lookup) -> Row:
   )
 
 
-def _offline_rows(table: figures.OfflineTable, found: lookup.Lookup):
+def _world_rows(table: figures.WorldTable, found: lookup.Lookup):
   for variant, paper in zip(table.variants, table.paper, strict=True):
     seeds = found.seeds(table.grid, variant)
     if seeds:
       own, unseen = (
         found.rate((table.grid,), variant, measure)
-        for measure in ('offline', 'unseen')
+        for measure in (table.measure, 'unseen')
       )
-      yield OfflineRow(figures.label(variant), len(seeds), paper, own, unseen)
+      yield WorldRow(figures.label(variant), len(seeds), paper, own, unseen)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -5,10 +5,10 @@ __all__ = [
   'INTERVALS',
   'JUDGED',
   'NO_RECORDS',
-  'OFFLINE',
   'RERUN',
   'RULE',
   'SHARED_TRIALS',
+  'WORLDS',
 ]
 
 RERUN = (
@@ -25,8 +25,8 @@ CURVES = (
   'rule are before practice. "First 1,000" and "practice" are mean success '
   'over the first 1,000 episodes of practice, and over all of it.'
 )
-OFFLINE = (
-  'The same attempts of a poor expert at Task 1, with and without its '
+WORLDS = (
+  'Offline: the same attempts of a poor expert at Task 1, with and without its '
   'failures; nothing is practised. "Unseen" is the world `real`, in which '
   "nothing was learnt, in place of the paper's real robot."
 )
