@@ -39,6 +39,17 @@ def test_files_of_the_project_are_found_from_any_folder(tmp_path, monkeypatch):
   assert train_config.TrainConfig().split == 'train[:4]'
 
 
+def test_folders_of_the_same_names_hide_no_file_of_the_project(
+  tmp_path, monkeypatch
+):
+  for name in ('run', 'base', 'task', 'variant'):
+    (tmp_path / name).mkdir()
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.syspath_prepend(str(tmp_path))
+  config.load(['run/quickstart.gin'], [])
+  assert config.bound('make.task', None) == 'green_bowl'
+
+
 def test_each_load_starts_afresh():
   config.load([], ['knob.size = 2'])
   config.load([], ['knob.label = "b"'])
