@@ -346,7 +346,9 @@ class AwOptAgent(tf_agent.TFAgent):
 
   def _differentiate(self, experience, weights, given):
     """Returns the gradients of what the losses change, and all terms."""
-    batch, importance = self._transitions(experience, weights)
+    batch, importance = self._transitions(
+      experience, weights, target_given=given is not None
+    )
     # Two, even where the target needs none: the actor's chance stays the same.
     seeds = self._training_seed(), self._training_seed()
     if given is None:
@@ -377,12 +379,16 @@ class AwOptAgent(tf_agent.TFAgent):
   def _make_part_timer(self) -> timing.PartTimer:
     seed = tf.constant([0, 0])  # Not those of training, which must not move.
 
-    def part(compute):
-      return lambda experience: compute(*self._transitions(experience, None))
+    def part(compute, target_given=True):
+      return lambda experience: compute(
+        *self._transitions(experience, None, target_given=target_given)
+      )
 
     return timing.PartTimer(
       {
-        'target': part(lambda batch, _: self._target(batch, seed)[0]),
+        'target': part(
+          lambda batch, _: self._target(batch, seed)[0], target_given=False
+        ),
         'critic': part(
           lambda batch, importance: _with_gradient(
             self.critic_learner, batch, importance, batch.valid
@@ -396,11 +402,12 @@ class AwOptAgent(tf_agent.TFAgent):
       }
     )
 
-  def _transitions(self, experience, weights):
+  def _transitions(self, experience, weights, *, target_given=False):
     """Returns a batch of transitions, and their weights `[B]`."""
-    transitions.check_experience(
-      experience, self.training_data_spec, self.train_sequence_length
-    )
+    steps = [self.train_sequence_length]
+    if target_given:
+      steps.insert(0, 1)
+    transitions.check_experience(experience, self.training_data_spec, steps)
     batch = transitions.from_experience(
       experience,
       self._codec,

@@ -243,6 +243,33 @@ def test_a_step_on_its_own_targets_is_the_same_step(target):
   )
 
 
+@pytest.mark.parametrize('step', [[[0, 1], [3, 4]], [[0, 1], [4, 5]]])
+def test_with_its_target_an_item_teaches_by_its_first_step_alone(step):
+  whole = fakes.make_experience(
+    move=[[0.5, 0.1], [-0.5, 0.2]],
+    grip=[[0, 1], [1, 0]],
+    reward=[[1, 7], [0, 7]],
+    x=[[0.1, 9], [0.2, 9]],
+    step=step,
+    length=4,
+  )
+  first = tf.nest.map_structure(lambda x: x[:, :1], whole)
+  agents = [fakes.make_agent() for _ in range(2)]
+  for agent, experience in zip(agents, (whole, first), strict=True):
+    agent.time_parts(experience, target_given=True)
+    agent.train(experience, target=tf.constant([0.25, 0.75]))
+  fakes.assert_equal(*(fakes.values_of(agent.variables) for agent in agents))
+
+
+def test_the_first_step_alone_has_no_target():
+  first = tf.nest.map_structure(
+    lambda x: x[:, :1], fakes.random_experience(4, n_step=2)
+  )
+  agent = fakes.make_agent(n_step=2)
+  with pytest.raises(ValueError, match=r'3 consecutive steps .* got \(1,\)'):
+    agent.train(first)
+
+
 def test_targets_draw_from_the_chance_of_training():
   agent = fakes.make_agent(critic=fakes.plain(target='actor'))
   experience = fakes.random_experience()

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from awopt_agent.train import launch, loop, role, serve
+from awopt_agent.train import launch, role, serve, train_config
 from awopt_agent.train.roles import config as roles_config
 
 yaml = pytest.importorskip('yaml')
@@ -397,7 +397,7 @@ def test_each_binding_of_the_page_exists():
   page = (ROOT / 'docs' / 'distributed.md').read_text()
   page += ''.join(path.read_text() for path in DEPLOY.glob('*.md'))
   for config in (
-    loop.TrainConfig,
+    train_config.TrainConfig,
     roles_config.RolesConfig,
     roles_config.RayConfig,
   ):

@@ -62,12 +62,16 @@ def no_policy_info(spec: Any, length: int) -> Any:
   """Returns zeros `[T + 1, ...]` where a policy would have told of itself.
 
   Args:
-    spec: Nest of the policy info's tensor specs.
+    spec: Nest of the policy info's specs, of tensors or arrays.
     length: T.
   """
-  return tf.nest.map_structure(
-    lambda s: np.zeros([length + 1, *s.shape], s.dtype.as_numpy_dtype), spec
-  )
+
+  def fill(part):
+    return np.zeros(
+      [length + 1, *part.shape], tf.as_dtype(part.dtype).as_numpy_dtype
+    )
+
+  return tf.nest.map_structure(fill, spec)
 
 
 class EpisodeIds:

@@ -1,5 +1,6 @@
 """From sampled experience to what the losses take."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -37,14 +38,14 @@ class Transitions(NamedTuple):
 
 
 def check_experience(
-  experience: Any, step_spec: structs.Experience, steps: int
+  experience: Any, step_spec: structs.Experience, steps: Sequence[int]
 ) -> None:
   """Refuses what does not fit, before it is broadcast somewhere.
 
   Args:
     experience: What an agent is to train on, `[B, n + 1, ...]`.
     step_spec: Of one step, `AwOptAgent.training_data_spec`.
-    steps: n + 1.
+    steps: n + 1; beside it 1, where the targets are given.
 
   Raises:
     ValueError: If its type, structure, a shape or a dtype is another.
@@ -57,10 +58,10 @@ def check_experience(
     )
   tf.nest.assert_same_structure(step_spec, experience)
   outer = experience.label.step.shape
-  if not outer[1:].is_compatible_with([steps]):
+  if not any(outer[1:].is_compatible_with([count]) for count in steps):
     raise ValueError(
-      f'this agent trains on {steps} consecutive steps (n_step + 1), got '
-      f'{outer[1:]}; sample that many.'
+      f'this agent trains on {" or ".join(map(str, steps))} consecutive steps '
+      f'(n_step + 1), got {outer[1:]}; sample that many.'
     )
   for spec, part in zip(
     tf.nest.flatten(step_spec), tf.nest.flatten(experience), strict=True
@@ -84,7 +85,7 @@ def from_experience(
   """Joins the steps of each item to one transition.
 
   Args:
-    experience: `[B, n + 1, ...]`.
+    experience: `[B, n + 1, ...]`; `[B, 1, ...]` for what needs no target.
     codec: Of the actions.
     gamma: Our discount factor.
     reward_scale: Factor of all rewards.
@@ -97,6 +98,7 @@ def from_experience(
   live = tf.cast((same & (label.step < label.length))[:, :-1], tf.float32)
   discount = gamma * steps.discount[:, :-1]
   after = tf.cast(tf.reduce_sum(live, axis=1), tf.int32)
+  valid = tf.cast(label.step[:, 0] < label.length[:, 0], tf.float32)
   return Transitions(
     observation=start,
     action=codec.encode(action),
@@ -106,8 +108,8 @@ def from_experience(
       lambda x: tf.gather(x, after, batch_dims=1), steps.observation
     ),
     success=label.success[:, 0],
-    valid=live[:, 0],
-    valid_total=averages.total(live[:, 0]),
+    valid=valid,
+    valid_total=averages.total(valid),
   )
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gin
@@ -28,7 +28,7 @@ def load(gin_files: Sequence[str], gin_bindings: Sequence[str]) -> None:
   """
   gin.clear_config()
   gin.add_config_file_search_path(resources.gin_root())
-  with _quiet_search():
+  with _quiet_search(), _search_past_folders():
     try:
       gin.parse_config_files_and_bindings(
         list(gin_files), list(gin_bindings), finalize_config=True
@@ -111,3 +111,29 @@ def _quiet_search() -> Iterator[None]:
     yield
   finally:
     root.removeFilter(drop)
+
+
+@contextlib.contextmanager
+def _search_past_folders() -> Iterator[None]:
+  """Lets gin find `run/quickstart.gin` where the user has a folder `run`.
+
+  It takes a folder without `__init__.py` for a package, and falls over such a
+  package having no file.
+  """
+  readers = gin.config._FILE_READERS
+  saved = list(readers)
+  readers[:] = [(read, _without_type_error(exists)) for read, exists in saved]
+  try:
+    yield
+  finally:
+    readers[:] = saved
+
+
+def _without_type_error(exists: Callable[[str], bool]) -> Callable[[str], bool]:
+  def found(path: str) -> bool:
+    try:
+      return exists(path)
+    except TypeError:
+      return False
+
+  return found

@@ -1,6 +1,6 @@
 """Success rates of policies, always with their number of episodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -86,34 +86,40 @@ class Evaluator:
     return statistics.SuccessRate(successes, episodes)
 
 
-def kinds(agent, config, practised_episodes: int) -> list[str]:
+def kinds(
+  policies: Collection[str], headline: str, config, practised_episodes: int
+) -> list[str]:
   """Returns the kinds of the policies to evaluate.
 
   Args:
-    agent: That learns.
+    policies: Kinds of those that there are.
+    headline: Kind of the one by which the run is judged.
     config: The run's `TrainConfig`.
     practised_episodes: So far.
   """
   if config.offline:
     return []
   if config.eval_headline_only:
-    return [judged(agent, practised_episodes)]
-  return list(agent.policies)
+    return [judged(policies, headline, practised_episodes)]
+  return list(policies)
 
 
-def judged(agent, practised_episodes: int) -> str:
+def judged(
+  policies: Collection[str], headline: str, practised_episodes: int
+) -> str:
   """Returns the kind of the policy by which a run is judged.
 
   Before any practice that is the actor's mode, where an actor learns: CEM finds
   the errors of a critic that has seen demonstrations alone. Later it is the
-  agent's headline.
+  headline.
 
   Args:
-    agent: That learns.
+    policies: Kinds of those that there are.
+    headline: Of the agent.
     practised_episodes: So far.
   """
-  offline = not practised_episodes and 'actor' in agent.policies
-  return 'actor' if offline else agent.headline
+  offline = not practised_episodes and 'actor' in policies
+  return 'actor' if offline else headline
 
 
 def as_function(policy) -> Callable[[Any], Any]:

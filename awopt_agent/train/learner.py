@@ -38,8 +38,8 @@ class Learner:
       agent: What learns; made in the strategy's scope.
       dataset: Endless, of `(Experience [B, n + 1, ...], extra)`. An extra is
         `()`, or `{'target': [B]}` with Bellman targets, among others: then the
-        learner computes none. Each replica takes batches of its own, and each
-        worker has its own data set.
+        learner computes none, and `[B, 1, ...]` will do. Each replica takes
+        batches of its own, and each worker has its own data set.
       root_dir: Folder of the run; its `tb/train` holds the summaries, which the
         chief alone writes.
       summary_every: Learner steps between summaries of the agent.

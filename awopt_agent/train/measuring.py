@@ -7,10 +7,10 @@ from awopt_agent.serving import predictor as predictor_lib
 from awopt_agent.train import (
   builders,
   evaluation,
-  loop,
   metrics,
   run_folder,
   seeds,
+  train_config,
   videos,
 )
 from awopt_agent.train import config as config_lib
@@ -40,7 +40,7 @@ def evaluate(flags) -> str:
     _version(folder, flags.step), policy=flags.policy
   )
   config_lib.load([], [stored, *flags.gin_bindings])
-  config = loop.TrainConfig()
+  config = train_config.TrainConfig()
   rate = _measure(predictor, flags, config.success_threshold)
   step = predictor.metadata['train_step']
   metrics.MetricsLog(folder.metrics).append(

@@ -6,15 +6,14 @@ from concurrent import futures
 
 import numpy as np
 import tensorflow as tf
-from tf_agents.policies import py_tf_eager_policy
+from tf_agents.policies import py_policy, py_tf_eager_policy, tf_policy
 from tf_agents.train import actor as actor_lib
 
-from awopt_agent import agent as agent_lib
 from awopt_agent import structs
 from awopt_agent.envs import vector_env
 from awopt_agent.experience import labelling
 
-__all__ = ['Practice']
+__all__ = ['Practice', 'as_py_policy']
 
 
 class _ArrayPolicy(py_tf_eager_policy.PyTFEagerPolicy):
@@ -32,6 +31,11 @@ class _ArrayPolicy(py_tf_eager_policy.PyTFEagerPolicy):
     return step._replace(action=action, info=info)
 
 
+def as_py_policy(policy: tf_policy.TFPolicy) -> py_policy.PyPolicy:
+  """Returns a policy of arrays that acts by a TF policy, compiled."""
+  return _ArrayPolicy(policy, use_tf_function=True, batch_time_steps=False)
+
+
 class Practice:
   """Runs rounds of practice, one TF-Agents `Actor` for each worker.
 
@@ -42,7 +46,7 @@ class Practice:
 
   def __init__(
     self,
-    agent: agent_lib.AwOptAgent,
+    policy: py_policy.PyPolicy,
     env: vector_env.VectorEnv | vector_env.ProcessEnv,
     *,
     round_steps: int,
@@ -53,22 +57,19 @@ class Practice:
     """Joins the parts; nothing runs yet.
 
     Args:
-      agent: Its collect policy acts.
+      policy: Acts, on the time steps of a worker's batch.
       env: Where it acts.
       round_steps: Environment steps of a round, all workers together.
       write: Receives each finished episode, one at a time.
       episode_ids: Where episodes get their ids.
       success_threshold: An episode whose return reaches it is a success.
     """
-    policy = _ArrayPolicy(
-      agent.collect_policy, use_tf_function=True, batch_time_steps=False
-    )
     write = _one_at_a_time(write)
     self._actors = [
       actor_lib.Actor(
         worker,
         policy,
-        agent.train_step_counter,
+        None,  # It would count summaries, of which there are none.
         steps_per_run=share,
         observers=[
           labelling.LabellingObserver(

@@ -120,6 +120,10 @@ class RunFolder:
         'its end, or choose another --root_dir.'
       ) from error
 
+  def unlock(self) -> None:
+    """Lets other runs into the folder."""
+    os.close(self._locked)
+
   def is_locked(self) -> bool:
     """Tells whether a run, such as a learner's, is at work in the folder."""
     looked = os.open(self.path, os.O_RDONLY)

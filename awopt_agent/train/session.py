@@ -16,9 +16,11 @@ from awopt_agent.train import (
   loop,
   metrics,
   offline,
+  phases,
   run_folder,
   stopping,
   threads,
+  train_config,
 )
 from awopt_agent.train import config as config_lib
 
@@ -40,7 +42,7 @@ def train(flags) -> str:
   folder.check_disk()
   if not flags.dry_run:
     folder.lock()
-  config = loop.TrainConfig()
+  config = train_config.TrainConfig()
   # Before anything slow: is there data at all?
   demonstrations = demonstrations_lib.DemonstrationReader(
     config.sets,
@@ -113,7 +115,7 @@ def _train(flags, config, folder, env, demonstrations) -> str:
       stop_requested=stopping.catch_stop_signals(),
     )
     stack.callback(trainer.close)
-    begin = functools.partial(_add, trainer, demonstrations, env)
+    begin = functools.partial(trainer.read_demonstrations, demonstrations)
     return _go_on(trainer, agent, folder, latest, begin)
 
 
@@ -126,26 +128,6 @@ def _describe_dry_run(fitting: int, demonstrations, folder, latest) -> str:
       f'{"resumes " + latest if latest else "a new run"}: all fits.',
     ]
   )
-
-
-def _add(trainer, demonstrations, env) -> None:
-  """Fills the replay with demonstrations, and says what was left out."""
-  episodes = demonstrations.read(
-    env.time_step_spec(),
-    env.action_spec(),
-    on_refused=lambda reason: print(f'refused: {reason}', flush=True),
-  )
-  count, successes = trainer.add_demonstrations(
-    episodes, total=demonstrations.total
-  )
-  if notes := demonstrations.report():
-    print(f'{count} demonstrations, {notes}', flush=True)
-  if not successes:
-    print(
-      'no demonstration succeeded: the actor learns nothing from them; see '
-      'Mapping.success.',
-      flush=True,
-    )
 
 
 def _go_on(trainer, agent, folder, latest: str | None, begin) -> str:
@@ -183,7 +165,7 @@ def _finished(latest: str, config, folder, log, headline) -> str | None:
   if not success:
     return None
   rate = statistics.SuccessRate.from_record(
-    loop.headline_rate(success, headline)
+    phases.headline_rate(success, headline)
   )
   return (
     f'finished before: success {rate} of {rate.episodes} after {episodes} '
@@ -195,12 +177,12 @@ def _finished(latest: str, config, folder, log, headline) -> str | None:
 def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
   before = trainer.pretrain()
   if before:
-    print(f'after pre-training: {loop.describe(before)}', flush=True)
+    print(f'after pre-training: {phases.describe(before)}', flush=True)
   trainer.practise()
   trainer.save()
   rates = trainer.evaluate('end', trainer.config.final_eval_episodes)
   if rates:
-    print(f'after practice: {loop.describe(rates)}', flush=True)
+    print(f'after practice: {phases.describe(rates)}', flush=True)
   exported = export_lib.export(
     agent,
     folder.policies,
@@ -214,7 +196,7 @@ def _run(trainer: loop.Trainer, agent: agent_lib.AwOptAgent, folder) -> str:
       f'learnt: {trainer.learner_step} learner steps on demonstrations, tried '
       f'in no environment; policy in {exported}'
     )
-  best = loop.headline_rate(rates, agent.headline)
+  best = phases.headline_rate(rates, agent.headline)
   return (
     f'learnt: success {best} of {best.episodes} after '
     f'{trainer.practised_episodes} episodes of practice; policy in {exported}'

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import awopt_agent
+from awopt_agent import resources
 from awopt_agent.train.launching import role_process
 from awopt_agent.trials import suite
 
@@ -85,7 +85,7 @@ def start(
     core: Its core.
     cwd: Folder to start it in.
   """
-  package = os.path.dirname(os.path.abspath(awopt_agent.__file__))
+  package = os.path.dirname(os.path.abspath(resources.__file__))
   paths = [os.path.dirname(package), os.environ.get('PYTHONPATH', '')]
   return role_process.start(
     command.arguments,

@@ -11,7 +11,13 @@ __all__ = ['Identity', 'made', 'of', 'out_of']
 _TRAINING = ('awopt_agent.train.session',)
 _DEMOS = ('awopt_agent.train.recording', 'awopt_agent.train.rewriting')
 _EVALUATION = ('awopt_agent.train.measuring',)
-_PEERS = ('awopt_agent.trials.peers.train',)
+# A peer's own process imports by bare names, which tell no package.
+_PEERS = (
+  'awopt_agent.trials.peers.train',
+  'awopt_agent.trials.peers.worker.algorithms',
+  'awopt_agent.trials.peers.worker.program',
+  'awopt_agent.trials.peers.worker.replay',
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,17 +65,26 @@ def _run(flags, planned, records_dir: str, cores: Sequence[int]) -> str:
   if flags.redo:
     wanted.append(_State.STALE)
   left = [one for one in planned if one.state in wanted]
-  stop_requested = stopping.catch_stop_signals()
+  print(planning.describe(planned).splitlines()[-1], flush=True)
   root = run_folder.RunFolder(flags.root_dir)
   root.check_disk()
   root.lock()
-  print(planning.describe(planned).splitlines()[-1], flush=True)
+  try:
+    outcome = _finish(flags, left, root.path, records_dir, cores)
+  finally:
+    root.unlock()
+  return _conclude(planned, left, outcome, records_dir)
+
+
+def _finish(flags, left, root_dir: str, records_dir: str, cores):
+  """Runs what is left; returns what became of it."""
+  stop_requested = stopping.catch_stop_signals()
   for one in left:
-    folder = trial_folder.TrialFolder(root.path, one.trial.name)
+    folder = trial_folder.TrialFolder(root_dir, one.trial.name)
     if not folder.is_of(one.identity):
       folder.clear()
   runner = running.Runner(
-    root_dir=root.path,
+    root_dir=root_dir,
     records_dir=records_dir,
     cores=cores,
     d3rlpy=flags.d3rlpy,
@@ -84,14 +93,13 @@ def _run(flags, planned, records_dir: str, cores: Sequence[int]) -> str:
   try:
     preparing.prepare(
       [one.trial for one in left],
-      root.path,
+      root_dir,
       core=cores[0],
       stop_requested=stop_requested,
     )
-    outcome = runner.run(left)
+    return runner.run(left)
   except stopping.Stopped:
-    outcome = running.Outcome()
-  return _conclude(planned, left, outcome, records_dir)
+    return running.Outcome()
 
 
 def _conclude(planned, left, outcome: running.Outcome, records_dir) -> str:

@@ -6,12 +6,15 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 
-import awopt_agent
+from awopt_agent import resources
 from awopt_agent.demos import sources
 
 __all__ = ['code', 'commit', 'digest', 'files_of', 'modules']
 
 _PACKAGE = 'awopt_agent'
+# A policy is exported once it has been measured, and golden pairs hold what is
+# served to what was learnt.
+_DECIDES_NOTHING = 'awopt_agent.serving'
 _LENGTH = 16
 _NOT_DATA = ('.md', '.py', '.pyc')
 # What a result may depend on.
@@ -36,13 +39,15 @@ def modules(roots: Sequence[str]) -> dict[str, str]:
 
   Returns:
     Of each module that they import, at any depth and of this package, the path;
-    sorted by name.
+    sorted by name. Without those that serve policies.
   """
   found: dict[str, str] = {}
   left = list(roots)
   while left:
     name = left.pop()
-    if name in found or (path := _path_of(name)) is None:
+    if name in found or name.startswith(_DECIDES_NOTHING):
+      continue
+    if (path := _path_of(name)) is None:
       continue
     found[name] = path
     with open(path, encoding='utf-8') as file:
@@ -121,7 +126,7 @@ def _path_of(name: str) -> str | None:
 
 
 def _package_folder() -> str:
-  return os.path.dirname(os.path.abspath(awopt_agent.__file__))
+  return os.path.dirname(os.path.abspath(resources.__file__))
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

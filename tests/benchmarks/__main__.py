@@ -4,6 +4,7 @@ Machines are noisy: compare ratios within one run, not numbers between runs.
 """
 
 from awopt_agent import quiet  # Before TensorFlow.
+from awopt_agent.train import train_config
 
 # isort: split
 import itertools
@@ -19,7 +20,6 @@ from tf_agents.trajectories import time_step as ts
 from awopt_agent import agent as agent_lib
 from awopt_agent import envs
 from awopt_agent.train import config as config_lib
-from awopt_agent.train import loop
 from tests.benchmarks import (
   environments,
   learning,
@@ -71,7 +71,7 @@ def _learner(agent, batch_size: int) -> Iterator[environments.Row]:
 def main() -> None:
   quiet.drop_reverb_notices()
   config_lib.load(['run/quickstart.gin'], [])
-  batch_size = loop.TrainConfig().batch_size
+  batch_size = train_config.TrainConfig().batch_size
   env = envs.make(seed=0)
   agent = agent_lib.AwOptAgent(
     tensor_spec.from_spec(env.time_step_spec()),

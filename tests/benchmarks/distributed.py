@@ -241,7 +241,7 @@ def _send(roles, context, source, stop):
     label = columns.label._replace(
       episode_id=np.full_like(columns.label.episode_id, identity)
     )
-    inbox.send(link, pack.pack(columns._replace(label=label)), limit_s=30)
+    inbox.send(link, [pack.pack(columns._replace(label=label))], limit_s=30)
 
 
 def _episode(context):

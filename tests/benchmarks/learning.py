@@ -10,7 +10,6 @@ import gc
 import json
 import os
 import pathlib
-import subprocess
 import tempfile
 from collections.abc import Iterator
 
@@ -30,6 +29,8 @@ from awopt_agent.experience import (
 )
 from awopt_agent.learning import cem, networks
 from awopt_agent.train import learner
+from awopt_agent.trials.peers import config as peer_config
+from awopt_agent.trials.peers import process
 from tests.benchmarks import environments, searching
 
 BATCH, STATE, ACTION, WIDTH = 256, 23, 7, 256
@@ -103,16 +104,42 @@ def _d3rlpy() -> list[float]:
   python = os.environ.get('D3RLPY')
   if not python:
     return []
-  script = pathlib.Path(__file__).with_name('d3rlpy_awac.py')
-  sizes = [BATCH, STATE, ACTION, WIDTH, EPISODES, LENGTH, _UPDATES]
-  done = subprocess.run(
-    [python, str(script), *map(str, sizes)],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.DEVNULL,
-    check=True,
-    text=True,
+  with tempfile.TemporaryDirectory() as folder:
+    peer = process.PeerProcess(
+      process.command(python), log=os.path.join(folder, 'peer.log')
+    )
+    with contextlib.closing(peer):
+      _fill(peer)
+      peer.ask('update', steps=10)  # The first are slower.
+      seconds = environments.wall_seconds(
+        lambda: peer.ask('update', steps=_UPDATES)
+      )
+  return [_UPDATES / seconds]
+
+
+def _fill(peer: process.PeerProcess) -> None:
+  """Has a peer start, and gives it random episodes."""
+  numbers = peer_config.PeerConfig(layers=(WIDTH, WIDTH))
+  peer.ask(
+    'start',
+    peer='awac',
+    observation_size=STATE,
+    action_size=ACTION,
+    seed=0,
+    threads=len(os.sched_getaffinity(0)),
+    batch_size=BATCH,
+    settings=json.dumps(numbers.settings(peer_config.AwacPeer(), BATCH)),
   )
-  return [json.loads(done.stdout.splitlines()[-1])]
+  rng = np.random.default_rng(0)
+  for _ in range(EPISODES):
+    peer.ask(
+      'add',
+      observations=rng.uniform(-1, 1, (LENGTH + 1, STATE)),
+      actions=rng.uniform(-1, 1, (LENGTH + 1, ACTION)),
+      rewards=rng.random(LENGTH + 1),
+      terminal=True,
+      demonstration=True,
+    )
 
 
 def _awopt() -> Iterator[environments.Row]:

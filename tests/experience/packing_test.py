@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -24,22 +26,24 @@ def steps(length):
   }
 
 
-def test_small_parts_of_a_type_share_a_column_and_images_have_their_own():
+def test_small_parts_share_a_column_and_images_have_their_own():
   packer = packing.StepPacking(SPEC)
   assert packer.large == {'part_2'}
   columns = packer.pack(steps(3))
-  # In the order of the keys: clock, then place.
-  np.testing.assert_array_equal(
-    columns['float32'], [[100, 0, 1], [101, 2, 3], [102, 4, 5]]
+  # By dtype in the order of the keys: clock and place, then grip.
+  expected = b''.join(
+    struct.pack('<3fi', 100 + t, 2 * t, 2 * t + 1, t) for t in range(3)
   )
-  np.testing.assert_array_equal(columns['int32'], [[0], [1], [2]])
+  assert columns['small'].tobytes() == expected
   assert sorted(
     (name, column.shape, column.dtype.name) for name, column in columns.items()
   ) == [
-    ('float32', (3, 3), 'float32'),
-    ('int32', (3, 1), 'int32'),
     ('part_2', (3, 1536), 'uint8'),
+    ('small', (3, 16), 'uint8'),
   ]
+  for name, column in columns.items():
+    assert packer.spec[name].shape == column.shape[1:]
+    assert packer.spec[name].dtype == column.dtype
 
 
 @pytest.mark.parametrize('outer', [(6,), (2, 3)])
@@ -88,34 +92,65 @@ def test_another_structure_is_refused():
 def test_columns_of_a_part_are_enough_to_unpack_it():
   packer = packing.StepPacking(SPEC)
   part = {name: SPEC[name] for name in ('clock', 'grip')}
-  assert sorted(packer.columns_of(part)) == ['float32', 'int32']
+  assert packer.columns_of(part) == ['small']
+  assert packer.columns_of(SPEC['image']) == ['part_2']
+  assert packer.columns_of(SPEC) == ['part_2', 'small']
   columns = packer.pack(steps(3))
-  unpacked = packer.unpack(
-    {name: tf.constant(columns[name]) for name in packer.columns_of(part)}
-  )
+  unpacked = packer.unpack({'small': tf.constant(columns['small'])})
   np.testing.assert_array_equal(unpacked['clock'], [100, 101, 102])
   np.testing.assert_array_equal(unpacked['grip'], [0, 1, 2])
   assert unpacked['image'] is None
 
 
-def test_a_part_is_found_in_the_columns():
+def test_a_part_is_read_without_the_rest():
   episode = fakes.make_episode(4, episode_id=2**40, success=True)
   spec = fakes.step_spec()
   packer = packing.StepPacking(spec)
-  columns = packer.pack(episode)
-  places = packer.slices_of(spec.label)
-  for value, (name, where, shape) in zip(episode.label, places, strict=True):
-    found = columns[name][:, where].reshape(-1, *shape)
+  read = packer.read(spec.label, packer.pack(episode))
+  for value, found in zip(episode.label, read, strict=True):
     assert found.dtype == value.dtype
     np.testing.assert_array_equal(found, value)
 
 
-def test_slices_of_all_parts_fill_the_columns():
+def test_a_large_part_is_read_too():
   packer = packing.StepPacking(SPEC)
-  # In the order of the keys: clock, grip, image, place.
-  assert packer.slices_of(SPEC) == [
-    ('float32', slice(0, 1), ()),
-    ('int32', slice(0, 1), ()),
-    ('part_2', slice(0, 1536), (32, 16, 3)),
-    ('float32', slice(1, 3), (2,)),
-  ]
+  read = packer.read(SPEC['image'], packer.pack(steps(3)))
+  np.testing.assert_array_equal(read, steps(3)['image'])
+
+
+def test_values_are_all_numbers_by_their_type():
+  packer = packing.StepPacking({**SPEC, 'won': tf.TensorSpec([], tf.bool)})
+  columns = packer.pack({**steps(2), 'won': np.array([True, False])})
+  values = packer.values(columns)
+  np.testing.assert_array_equal(values['float32'], [[100, 0, 1], [101, 2, 3]])
+  np.testing.assert_array_equal(values['int32'], [[0], [1]])
+  np.testing.assert_array_equal(values['bool'], [[1], [0]])
+  assert values['part_2'].shape == (2, 1536)
+
+
+def test_a_step_of_bytes_and_flags_survives():
+  spec = {
+    'flags': tf.TensorSpec([2], tf.bool, 'flags'),
+    'small': tf.TensorSpec([3], tf.uint8, 'small'),
+    'signed': tf.TensorSpec([], tf.int8, 'signed'),
+    'wide': tf.TensorSpec([], tf.float64, 'wide'),
+  }
+  packer = packing.StepPacking(spec)
+  before = {
+    'flags': np.array([[True, False], [False, True]]),
+    'small': np.array([[0, 128, 255], [1, 2, 3]], np.uint8),
+    'signed': np.array([-128, 127], np.int8),
+    'wide': np.array([1e-300, -np.pi]),
+  }
+  after = packer.unpack(tf.nest.map_structure(tf.constant, packer.pack(before)))
+  for name, value in before.items():
+    assert after[name].dtype == spec[name].dtype
+    np.testing.assert_array_equal(after[name], value)
+
+
+def test_a_step_of_a_picture_alone_has_no_other_column():
+  packer = packing.StepPacking(SPEC['image'])
+  assert sorted(packer.spec) == ['part_0']
+  image = steps(2)['image']
+  columns = tf.nest.map_structure(tf.constant, packer.pack(image))
+  np.testing.assert_array_equal(packer.unpack(columns), image)

@@ -11,7 +11,13 @@ import pytest
 
 from awopt_agent.demos import converters, demonstrations, reader, writer
 from awopt_agent.serving import predictor
-from awopt_agent.train import config, loop, run_folder, session, threads
+from awopt_agent.train import (
+  config,
+  run_folder,
+  session,
+  threads,
+  train_config,
+)
 
 SHARED = pathlib.Path(__file__).parents[2].parent / 'shared' / 'data'
 BRIDGE = SHARED / 'bridge_dataset'
@@ -156,7 +162,7 @@ def test_bridge_has_225_transitions_and_none_across_two_episodes():
       f'TrainConfig.demonstrations = "{BRIDGE}"',
     ],
   )
-  reading = demonstrations.DemonstrationReader(loop.TrainConfig().sets)
+  reading = demonstrations.DemonstrationReader(train_config.TrainConfig().sets)
   gin.clear_config()
   stored = list(reader.read_stored(str(BRIDGE)))
   episodes = list(reading.read())
@@ -197,7 +203,7 @@ def test_gin_gives_each_set_a_weight_a_split_and_a_mapping():
       'b/Mapping.success = "all"',
     ],
   )
-  first, second = loop.TrainConfig().sets
+  first, second = train_config.TrainConfig().sets
   assert 'b/Mapping.success = ' in config.operative()
   gin.clear_config()
   assert (first.weight, first.split) == (3, 'train')

@@ -59,8 +59,9 @@ def _practise(bindings, *, round_steps, success_threshold):
   env = builders.make_vector_env(4, seed=0, processes=2)
   episodes = []
   try:
+    agent = builders.make_agent(env, seed=0)
     runner = practice.Practice(
-      builders.make_agent(env, seed=0),
+      practice.as_py_policy(agent.collect_policy),
       env,
       round_steps=round_steps,
       write=episodes.append,

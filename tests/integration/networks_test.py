@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from awopt_agent import agent as agent_lib
 from awopt_agent.learning import networks
-from awopt_agent.train import config, loop
+from awopt_agent.train import config, train_config
 from tests import fakes
 
 README = pathlib.Path(__file__).parents[2] / 'README.md'
@@ -58,7 +58,7 @@ def test_gin_finds_the_critic_of_the_example(tmp_path, monkeypatch):
   agent = agent_lib.AwOptAgent(fakes.TIME_STEP_SPEC, fakes.ACTION_SPEC)
   learner = agent.critic_learner
   assert type(learner.critic.members[0]).__name__ == 'MyCritic'
-  assert loop.TrainConfig  # Its import makes it known to gin.
+  assert train_config.TrainConfig  # Its import makes it known to gin.
   # One observation, and a move and two states of the grip.
   shapes = sorted(tuple(v.shape) for v in learner.learned)
   assert shapes == [(1,), (4, 8), (8,), (8, 1)]

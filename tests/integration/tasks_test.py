@@ -9,7 +9,7 @@ import pytest
 from awopt_agent import envs
 from awopt_agent.demos import reader
 from awopt_agent.train import config as config_lib
-from awopt_agent.train import loop
+from awopt_agent.train import train_config
 
 # Learnt without an environment: tests/integration/foreign_sets_test.py.
 OFFLINE = {'bridge', 'door'}
@@ -42,7 +42,7 @@ def test_the_demonstrations_fit_the_task(path):
   with contextlib.closing(envs.make()) as env:
     episodes = list(
       reader.read_episodes(
-        loop.TrainConfig().demonstrations,
+        train_config.TrainConfig().demonstrations,
         time_step_spec=env.time_step_spec(),
         action_spec=env.action_spec(),
       )

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from awopt_agent import agent as agent_lib
 from awopt_agent import structs
-from awopt_agent.train import config, loop
+from awopt_agent.train import config, train_config
 from tests import fakes
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -211,7 +211,7 @@ def test_a_switch_is_drawn_when_it_should_be(agent):
 
 
 def test_batches_are_mixed_as_they_should(agent):
-  assert loop.TrainConfig().success_fraction == expected(agent).fraction
+  assert train_config.TrainConfig().success_fraction == expected(agent).fraction
 
 
 def test_is_judged_by_the_policy_that_the_paper_means(agent):

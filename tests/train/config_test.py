@@ -2,7 +2,7 @@ import gin
 import pytest
 
 from awopt_agent import envs, resources
-from awopt_agent.train import builders, config, loop
+from awopt_agent.train import builders, config, train_config
 from tests.train import fakes
 
 _TRAIN = (
@@ -36,7 +36,18 @@ def test_bindings_take_effect_and_the_last_one_wins(tmp_path):
 def test_files_of_the_project_are_found_from_any_folder(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   config.load(['run/quickstart.gin'], [])
-  assert loop.TrainConfig().split == 'train[:4]'
+  assert train_config.TrainConfig().split == 'train[:4]'
+
+
+def test_folders_of_the_same_names_hide_no_file_of_the_project(
+  tmp_path, monkeypatch
+):
+  for name in ('run', 'base', 'task', 'variant'):
+    (tmp_path / name).mkdir()
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.syspath_prepend(str(tmp_path))
+  config.load(['run/quickstart.gin'], [])
+  assert config.bound('make.task', None) == 'green_bowl'
 
 
 def test_each_load_starts_afresh():
@@ -95,7 +106,7 @@ def test_the_operative_configuration_has_what_was_used_and_defaults():
 
 def _operative_of_a_run():
   config.load(['run/quickstart.gin'], [])
-  loop.TrainConfig()
+  train_config.TrainConfig()
   env = envs.make(seed=0)
   try:
     builders.make_agent(env, 0)
@@ -108,7 +119,7 @@ def test_the_operative_configuration_is_stable_and_makes_itself_again():
   text = _operative_of_a_run()
   assert _operative_of_a_run() == text
   config.load([], [text])
-  loop.TrainConfig()
+  train_config.TrainConfig()
   env = envs.make(seed=0)
   builders.make_agent(env, 0)
   env.close()
@@ -162,7 +173,7 @@ def test_comments_and_order_make_no_difference_but_a_hash_in_a_value_does():
 def test_numbers_that_make_no_sense_are_refused_by_name(binding, named):
   config.load([], [*_TRAIN, f'TrainConfig.{binding}'])
   with pytest.raises(ValueError, match='TrainConfig') as raised:
-    loop.TrainConfig()
+    train_config.TrainConfig()
   assert named in str(raised.value)
 
 
@@ -171,4 +182,4 @@ def test_numbers_that_make_no_sense_are_refused_by_name(binding, named):
 )
 def test_numbers_that_make_sense_are_taken(binding):
   config.load([], [*_TRAIN, f'TrainConfig.{binding}'])
-  loop.TrainConfig()
+  train_config.TrainConfig()

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from awopt_agent import agent as agent_lib
 from awopt_agent import statistics
-from awopt_agent.train import evaluation, loop, stopping
+from awopt_agent.train import evaluation, stopping, train_config
 from tests.envs import fakes as env_fakes
 from tests.train import fakes
 
@@ -118,14 +117,13 @@ def test_a_policy_becomes_a_function_of_arrays():
 def test_all_policies_are_evaluated_or_the_one_that_is_judged(
   changes, episodes, kinds
 ):
-  config = loop.TrainConfig(
+  config = train_config.TrainConfig(
     demonstrations='unused', pretrain_steps=1, practice_episodes=0, **changes
   )
-  assert evaluation.kinds(fakes.make_agent(), config, episodes) == kinds
+  policies = ['actor', 'cem', 'cem_with_candidate']
+  found = evaluation.kinds(policies, 'cem_with_candidate', config, episodes)
+  assert found == kinds
 
 
 def test_without_an_actor_the_headline_is_judged_offline_too():
-  agent = fakes.make_agent(
-    actor=agent_lib.ActorConfig(learns=False), headline='cem'
-  )
-  assert evaluation.judged(agent, 0) == 'cem'
+  assert evaluation.judged(['cem'], 'cem', 0) == 'cem'

@@ -8,7 +8,13 @@ import numpy as np
 from awopt_agent import envs, structs
 from awopt_agent.experience import tables
 from awopt_agent.serving import export
-from awopt_agent.train import builders, checkpoints, config, loop, run_folder
+from awopt_agent.train import (
+  builders,
+  checkpoints,
+  config,
+  run_folder,
+  train_config,
+)
 from tests import fakes
 from tests.envs import fakes as env_fakes
 
@@ -106,7 +112,7 @@ def make_run(root, *, step=30, seed=2):
     The agent.
   """
   config.load([], [TINY_GIN])
-  loop.TrainConfig()
+  train_config.TrainConfig()
   tables.ReplayConfig()
   folder = run_folder.RunFolder(str(root))
   folder.check_disk()

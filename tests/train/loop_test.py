@@ -9,7 +9,14 @@ import pytest
 from awopt_agent import statistics
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience import tables
-from awopt_agent.train import checkpoints, loop, metrics, stopping
+from awopt_agent.train import (
+  checkpoints,
+  loop,
+  metrics,
+  phases,
+  stopping,
+  train_config,
+)
 from tests.envs import fakes as env_fakes
 from tests.train import fakes
 
@@ -17,7 +24,7 @@ _KINDS = {'actor', 'cem', 'cem_with_candidate'}
 
 
 def _config(**changes):
-  return loop.TrainConfig(
+  return train_config.TrainConfig(
     **{
       'demonstrations': 'unused',
       'pretrain_steps': 10,
@@ -329,7 +336,7 @@ def test_rates_are_described_in_one_line():
     'actor': statistics.SuccessRate(1, 2),
     'cem': statistics.SuccessRate(2, 2),
   }
-  assert loop.describe(rates) == (
+  assert phases.describe(rates) == (
     'success in 2 episodes [90% interval]: actor 0.50 [0.12, 0.88], '
     'cem 1.00 [0.43, 1.00]'
   )
@@ -339,6 +346,6 @@ def test_the_headline_alone_is_evaluated_where_that_is_asked_for(tmp_path):
   with _start(tmp_path, eval_headline_only=True, practice_episodes=1) as parts:
     rates = parts.trainer.pretrain()
     assert rates.keys() == {'actor'}
-    assert loop.headline_rate(rates, 'cem_with_candidate') is rates['actor']
+    assert phases.headline_rate(rates, 'cem_with_candidate') is rates['actor']
     parts.trainer.practise()
     assert parts.trainer.evaluate('end', 2).keys() == {'cem_with_candidate'}

@@ -20,7 +20,7 @@ class _Workers:
 
 def _start(env, write, *, round_steps=24):
   return practice.Practice(
-    fakes.make_agent(),
+    practice.as_py_policy(fakes.make_agent().collect_policy),
     env,
     round_steps=round_steps,
     write=write,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from awopt_agent.demos import reader, writer
-from awopt_agent.train import config, demos_flags, loop, rewriting
+from awopt_agent.train import config, demos_flags, rewriting
 from tests.demos import fakes
 
 
@@ -92,7 +92,7 @@ def test_a_threshold_of_the_configuration_decides(tmp_path):
   episodes = [fakes.make_episode(2), fakes.make_episode(3, seed=1)]
   episodes[1].reward[0] = 5
   writer.write_episodes(episodes, source, **fakes.SPECS)
-  config.load([], [f'{loop.TrainConfig.__name__}.success_threshold = 5.5'])
+  config.load([], ['TrainConfig.success_threshold = 5.5'])
   flags = demos_flags.parse(['filter', source, '--out', out, '--successes'])
   rewriting.filter_set(flags)
   gin.clear_config()

@@ -185,6 +185,8 @@ def test_two_runs_never_share_a_folder(folder):
   folder.lock()
   assert folder.is_locked()
   assert os.listdir(folder.path) == []
+  folder.unlock()
+  assert not folder.is_locked()
 
 
 def test_what_the_folder_holds_is_json(folder):

@@ -1,4 +1,4 @@
-"""Stands for awopt-train where only its process matters."""
+"""Stands for the programs of a trial where only their processes matter."""
 
 import argparse
 import os
@@ -11,20 +11,37 @@ from tests.trials import fakes
 
 
 def main():
-  """Leaves what a run leaves; the first start may wait for SIGTERM."""
+  """Leaves what a run leaves; the first start may wait for a signal."""
   parser = argparse.ArgumentParser()
   parser.add_argument('--exit', type=int, default=0)
   parser.add_argument('--root_dir')
+  parser.add_argument('--evaluated')
+  parser.add_argument('--make')
+  parser.add_argument('--dry_run', action='store_true')
   parser.add_argument('--wait', action='store_true')
+  parser.add_argument('--kill', action='store_true')
   flags, _ = parser.parse_known_args()
-  print(f'in {os.getcwd()} on {sorted(os.sched_getaffinity(0))}')
-  if flags.wait and not os.path.exists(f'{flags.root_dir}/waited'):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped, saved'))
-    pathlib.Path(flags.root_dir, 'waited').touch()
-    time.sleep(60)
-  if flags.root_dir and not flags.exit:
+  cores = sorted(os.sched_getaffinity(0))
+  print(f'in {os.getcwd()} on {cores}', flush=True)
+  if flags.kill:
+    os.kill(os.getpid(), signal.SIGKILL)
+  if flags.wait:
+    _wait_once(pathlib.Path(flags.root_dir, 'waited'))
+  if flags.evaluated:
+    fakes.leave_evaluation(flags.evaluated)
+  if flags.make and not flags.exit:
+    os.mkdir(flags.make)
+  if flags.root_dir and not flags.exit and not flags.dry_run:
     fakes.leave_run(flags.root_dir)
   sys.exit(flags.exit)
+
+
+def _wait_once(sign):
+  if sign.exists():
+    return
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped, saved'))
+  sign.touch()
+  time.sleep(60)
 
 
 if __name__ == '__main__':

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-import awopt_agent
+from awopt_agent import resources
 from awopt_agent.trials import sources
 
 
@@ -11,7 +11,7 @@ from awopt_agent.trials import sources
 def _package(monkeypatch, tmp_path):
   """Puts a small package in the place of awopt_agent; returns a writer."""
   root = tmp_path / 'awopt_agent'
-  monkeypatch.setattr(awopt_agent, '__file__', str(root / '__init__.py'))
+  monkeypatch.setattr(resources, '__file__', str(root / 'resources.py'))
 
   def write(name, text):
     path = root / name
@@ -88,6 +88,12 @@ def test_the_training_imports_what_it_learns_with():
     'awopt_agent.train.loop',
   } <= found.keys()
   assert not [name for name in found if name.startswith('awopt_agent.trials')]
+
+
+def test_what_serves_policies_decides_no_result():
+  found = sources.modules(['awopt_agent.train.measuring'])
+  assert 'awopt_agent.train.evaluation' in found
+  assert not [name for name in found if name.startswith('awopt_agent.serving')]
 
 
 def test_a_digest_tells_how_its_parts_are_divided():

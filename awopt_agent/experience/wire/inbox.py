@@ -1,11 +1,13 @@
 """Whole episodes on their way into the replay.
 
 Reverb inserts item by item, so that a collector that is killed while it writes
-leaves half an episode. An episode is one item here, which arrives whole or not
-at all; the replay role takes it apart.
+leaves half an episode. An episode is within one item here, which arrives whole
+or not at all; the replay role takes it apart. Several that wait share an item:
+an item costs both sides more than an episode in it.
 """
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +35,7 @@ INBOX = 'inbox'
 # The two numbers of `Sender`, beside the columns.
 _SENDER = '_sender'
 _SEQUENCES = 2**32
-_MOST_EPISODES = 256
+_MOST_ITEMS = 256
 _MOST_STEPS = 100_000
 
 
@@ -72,17 +74,15 @@ def sequence_of(identity: int) -> int:
 
 
 def make_table(
-  step_spec: structs.Experience, *, max_episodes: int = _MOST_EPISODES
+  step_spec: structs.Experience, *, max_items: int = _MOST_ITEMS
 ) -> reverb.Table:
   """Makes the queue of episodes; a sender waits while it is full.
 
   Args:
     step_spec: Specs of one step: `AwOptAgent.training_data_spec`.
-    max_episodes: That wait in it at most.
+    max_items: That wait in it at most.
   """
-  return reverb.Table.queue(
-    INBOX, max_episodes, signature=_signature(step_spec)
-  )
+  return reverb.Table.queue(INBOX, max_items, signature=_signature(step_spec))
 
 
 def _signature(step_spec: structs.Experience) -> dict[str, tf.TensorSpec]:
@@ -96,29 +96,33 @@ def _signature(step_spec: structs.Experience) -> dict[str, tf.TensorSpec]:
 
 def send(
   connection: connection_lib.Connection,
-  columns: Mapping[str, np.ndarray],
+  episodes: Sequence[Mapping[str, np.ndarray]],
   *,
   limit_s: float,
   sender: Sender = Sender(),  # noqa: B008
 ) -> None:
-  """Sends an episode, and waits until the server has it.
+  """Sends episodes as one item, and waits until the server has it.
 
   Args:
     connection: To the replay server.
-    columns: Of `StepPacking.pack`.
+    episodes: Columns of `StepPacking.pack` of each.
     limit_s: Seconds.
-    sender: Who sends it.
+    sender: Who sends them.
 
   Raises:
     TimeoutError: If the server did not take it in time, or its queue is full.
     ValueError: If the columns are not those of the server's agent.
   """
-  record = {**columns, _SENDER: np.array(sender, np.int64)}
+  record = {
+    name: np.concatenate([columns[name] for columns in episodes])
+    for name in episodes[0]
+  }
+  record[_SENDER] = np.array(sender, np.int64)
   connection.call(
     lambda: connection_lib.put(
       connection.client, INBOX, record, limit_s=limit_s
     ),
-    what='to deliver an episode',
+    what='to deliver episodes',
     table=INBOX,
     limit_s=limit_s + 1,
   )
@@ -167,13 +171,13 @@ class Inbox:
     self._client = client
     self._packing = packing.StepPacking(step_spec)
     self._signature = _signature(step_spec)
-    self._label = self._packing.slices_of(step_spec.label)
+    self._label = step_spec.label
 
   def receive(self, count: int) -> Iterator[Received | RefusedError]:
-    """Takes episodes from the queue, which must hold as many.
+    """Takes items of episodes from the queue, which must hold as many.
 
     Args:
-      count: How many.
+      count: Number of items.
 
     Yields:
       An episode of T transitions, or why one cannot be learnt from.
@@ -184,43 +188,54 @@ class Inbox:
       self._client, INBOX, list(self._signature), count
     ):
       try:
-        yield self._open(columns)
+        self._check_columns(columns)
+        episodes = self._split(columns)
       except RefusedError as error:
         yield error
+        continue
+      sender = Sender(*columns[_SENDER].tolist())
+      for episode in episodes:
+        try:
+          yield self._open(episode, sender)
+        except RefusedError as error:
+          yield error
 
-  def _open(self, columns: Mapping[str, np.ndarray]) -> Received:
-    """Reads the label of an episode, and refuses what no episode is."""
-    self._check_columns(columns)
-    rows = {len(columns[name]) for name in self._packing.spec}
+  def _split(
+    self, columns: Mapping[str, np.ndarray]
+  ) -> list[dict[str, np.ndarray]]:
+    """Returns the columns of each episode of an item."""
+    packed = {name: columns[name] for name in self._packing.spec}
+    rows = {len(column) for column in packed.values()}
     if len(rows) != 1 or min(rows) < 2:
       raise RefusedError(
         f'columns of {sorted(rows)} rows; an episode has two or more, as many '
         'in each.'
       )
+    first = np.flatnonzero(self._read_label(packed).step == 0)
+    edges = sorted({0, *first.tolist(), *rows})
+    return [
+      {name: column[start:end] for name, column in packed.items()}
+      for start, end in itertools.pairwise(edges)
+    ]
+
+  def _open(self, columns: dict[str, np.ndarray], sender: Sender) -> Received:
+    """Reads the label of an episode, and refuses what no episode is."""
     label = self._read_label(columns)
-    sender = Sender(*columns[_SENDER].tolist())
     identity = int(label.episode_id[0])
-    reason = _unfit_label(label, rows.pop() - 1)
-    for name in self._packing.spec:
-      column = columns[name]
-      if column.dtype.kind == 'f' and not np.isfinite(column).all():
-        reason = f'column {name} of episode {identity} holds NaN or infinity.'
+    reason = _unfit_label(label, len(label.step) - 1)
+    for name, values in self._packing.values(columns).items():
+      if values.dtype.kind == 'f' and not np.isfinite(values).all():
+        reason = f'{name} of episode {identity} holds NaN or infinity.'
     if reason:
       raise RefusedError(reason, episode_id=identity, oldest=sender.oldest)
-    packed = {name: columns[name] for name in self._packing.spec}
-    return Received(packed, label, sender)
+    return Received(columns, label, sender)
 
   def _read_label(
     self, columns: Mapping[str, np.ndarray]
   ) -> structs.EpisodeLabel:
     # The rest stays packed, as it is written to its table: to unpack it took
     # a seventh of the replay role's time.
-    return structs.EpisodeLabel(
-      *(
-        columns[name][:, where].reshape(-1, *shape)
-        for name, where, shape in self._label
-      )
-    )
+    return self._packing.read(self._label, columns)
 
   def _check_columns(self, columns: Mapping[str, np.ndarray]) -> None:
     """Checks what the table's signature says, which a stranger may ignore."""
@@ -244,7 +259,8 @@ def _unfit_label(label: structs.EpisodeLabel, length: int) -> str:
       f'{_MOST_STEPS}.'
     )
   whole = (
-    np.array_equal(label.step, np.arange(length + 1))
+    length > 0
+    and np.array_equal(label.step, np.arange(length + 1))
     and (label.length == length).all()
     and (label.success == label.success[0]).all()
     and (label.episode_id == label.episode_id[0]).all()

@@ -3,7 +3,7 @@
 QT-Opt (arXiv:1806.10293) section 4.3 computes targets away from the learner
 and writes labelled transitions to a buffer of its own. An item here is a whole
 batch: a hundredth of the cost of single transitions, and their mixture stays
-as the updater drew it.
+as the updater drew it. Of n + 1 steps, a target leaves the first to learn from.
 """
 
 from collections.abc import Mapping
@@ -32,12 +32,10 @@ _IN_FLIGHT = 2
 
 
 def _signature(
-  step_spec: structs.Experience, batch_size: int, steps_per_item: int
+  step_spec: structs.Experience, batch_size: int
 ) -> dict[str, tf.TensorSpec]:
   signature = {
-    name: tf.TensorSpec(
-      [batch_size, steps_per_item, *spec.shape], spec.dtype, name
-    )
+    name: tf.TensorSpec([batch_size, *spec.shape], spec.dtype, name)
     for name, spec in packing.StepPacking(step_spec).spec.items()
   }
   signature[_TARGET] = tf.TensorSpec([batch_size], tf.float32, _TARGET)
@@ -49,7 +47,6 @@ def make_table(
   step_spec: structs.Experience,
   *,
   batch_size: int,
-  steps_per_item: int,
   max_batches: int,
 ) -> reverb.Table:
   """Makes the queue of labelled batches; updaters wait while it is full.
@@ -57,13 +54,12 @@ def make_table(
   Args:
     step_spec: Specs of one step: `AwOptAgent.training_data_spec`.
     batch_size: B.
-    steps_per_item: n + 1.
     max_batches: That wait in it at most.
   """
   return reverb.Table.queue(
     LABELLED,
     max_batches,
-    signature=_signature(step_spec, batch_size, steps_per_item),
+    signature=_signature(step_spec, batch_size),
   )
 
 
@@ -90,7 +86,7 @@ class TargetWriter:
     """Writes a batch, and waits until the queue has room for those before it.
 
     Args:
-      columns: Of `datasets.make_packed_dataset`, `[B, n + 1, size]`.
+      columns: First steps of `datasets.make_packed_dataset`, `[B, size]`.
       target: `[B]`, return units.
       step: Learner step of the weights that computed it.
       limit_s: Seconds.
@@ -227,7 +223,7 @@ def make_dataset(
     seed: Of the augmentation.
 
   Returns:
-    Endless data set of `(Experience [B, n + 1, ...], {'target': [B]})`.
+    Endless data set of `(Experience [B, 1, ...], {'target': [B]})`.
   """
   unpack = packing.StepPacking(step_spec).unpack
 
@@ -235,7 +231,8 @@ def make_dataset(
     columns = dict(columns)
     target = columns.pop(_TARGET)
     del columns[_STEP]
-    return unpack(columns), {'target': target}
+    first = {name: column[:, tf.newaxis] for name, column in columns.items()}
+    return unpack(first), {'target': target}
 
   batches = (
     reverb.TrajectoryDataset.from_table_signature(

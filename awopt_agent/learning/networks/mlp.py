@@ -7,7 +7,10 @@ import gin
 
 from awopt_agent.learning.networks import inputs, vector
 
-__all__ = ['MlpActor', 'MlpCritic']
+__all__ = ['LAYERS', 'ZOOMS', 'MlpActor', 'MlpCritic']
+
+LAYERS = (128, 128)
+ZOOMS = (8.0,)
 
 
 @gin.configurable
@@ -20,8 +23,8 @@ class MlpCritic(vector.VectorCritic):
     action_size: int,
     *,
     seed: int = 0,
-    layers: Sequence[int] = (128, 128),
-    zooms: Sequence[float] = (8.0,),
+    layers: Sequence[int] = LAYERS,
+    zooms: Sequence[float] = ZOOMS,
     name: str = 'mlp_critic',
   ):
     """Builds the variables.
@@ -54,8 +57,8 @@ class MlpActor(vector.VectorActor):
     discrete_sizes: Sequence[int],
     *,
     seed: int = 0,
-    layers: Sequence[int] = (128, 128),
-    zooms: Sequence[float] = (8.0,),
+    layers: Sequence[int] = LAYERS,
+    zooms: Sequence[float] = ZOOMS,
     name: str = 'mlp_actor',
   ):
     """Builds the variables.

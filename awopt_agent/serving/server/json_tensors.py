@@ -16,6 +16,7 @@ import orjson
 
 from awopt_agent.serving import parts as parts_lib
 from awopt_agent.serving import signatures as signatures_lib
+from awopt_agent.serving.server import byte_lists
 
 __all__ = ['Request', 'decode_inputs', 'encode_outputs', 'parse']
 
@@ -32,14 +33,12 @@ class Request(NamedTuple):
   Attributes:
     signature: Its name; None for the default one.
     form: 'instances' (rows) or 'inputs' (columns).
-    values: What stands there.
-    has_booleans: Whether there may be any, which Python takes for numbers.
+    values: What stands there; long lists of bytes as arrays.
   """
 
   signature: str | None
   form: str
   values: Any
-  has_booleans: bool = True
 
 
 def parse(body: bytes) -> Request:
@@ -67,8 +66,7 @@ def parse(body: bytes) -> Request:
     raise ValueError("Missing 'inputs' or 'instances' key.")
   if len(forms) > 1:
     raise ValueError("only one of 'inputs' or 'instances' keys may be there.")
-  has_booleans = b'true' in body or b'false' in body
-  return Request(signature or None, forms[0], document[forms[0]], has_booleans)
+  return Request(signature or None, forms[0], document[forms[0]])
 
 
 def decode_inputs(
@@ -96,9 +94,7 @@ def decode_inputs(
   )
   batched = signature.batched or request.form == _ROWS
   return {
-    part.name: _decode(
-      part, columns[part.name], batched, most_rows, request.has_booleans
-    )
+    part.name: _decode(part, columns[part.name], batched, most_rows)
     for part in inputs
   }
 
@@ -131,6 +127,14 @@ def encode_outputs(outputs: Arrays, form: str) -> bytes:
 
 
 def _parse_json(body: bytes) -> Any:
+  text, arrays = byte_lists.lift(body)
+  if arrays:
+    try:
+      document = orjson.loads(text)
+      if _put_back(document, arrays):
+        return document
+    except orjson.JSONDecodeError:
+      pass  # Of the whole, to say where it is wrong.
   try:
     return orjson.loads(body)
   except orjson.JSONDecodeError as error:
@@ -143,14 +147,35 @@ def _parse_json(body: bytes) -> Any:
   raise ValueError(f'JSON Parse error: {reason}.')
 
 
+def _put_back(document: Any, arrays: Arrays) -> bool:
+  """Puts arrays in their places; tells whether each has one.
+
+  Requests have them in an input of a row or column, or for the only input.
+  """
+  left = len(arrays)
+  values = [document.get(form) for form in (_ROWS, _COLUMNS)]
+  rows = values[0] if isinstance(values[0], list) else []
+  for group in (document, values[1], *rows):
+    if isinstance(group, dict):
+      for name, value in group.items():
+        if isinstance(value, str) and value in arrays:
+          group[name] = arrays[value]
+          left -= 1
+  return not left
+
+
 def _columns_of_rows(
   rows: Any, inputs: Sequence[parts_lib.Part]
-) -> dict[str, list]:
+) -> dict[str, Any]:
+  names = [part.name for part in inputs]
+  if isinstance(rows, np.ndarray):
+    if len(names) == 1:
+      return {names[0]: rows}
+    rows = rows.tolist()
   if not isinstance(rows, list) or not rows:
     raise ValueError(
       f"'instances' must be a list of at least one row, got {_kind(rows)}."
     )
-  names = [part.name for part in inputs]
   if len(names) == 1 and not any(map(_is_object, rows)):
     return {names[0]: rows}
   for index, row in enumerate(rows):
@@ -192,15 +217,11 @@ def _columns(
 
 
 def _decode(
-  part: parts_lib.Part,
-  value: Any,
-  batched: bool,
-  most_rows: int,
-  has_booleans: bool,
+  part: parts_lib.Part, value: Any, batched: bool, most_rows: int
 ) -> np.ndarray:
   what, shape = f'input {part.name!r}', list(part.shape)
   if batched:
-    if not isinstance(value, list):
+    if not isinstance(value, list | np.ndarray):
       raise ValueError(
         f'{what} must be a list of rows of shape {shape}, got {_kind(value)}.'
       )
@@ -209,20 +230,36 @@ def _decode(
         f'{what} has {len(value)} rows; send at most {most_rows} at once.'
       )
     shape = [len(value), *shape]
-  leaves = _flatten(value, shape, what)
-  if part.dtype == 'uint8' and not has_booleans:
-    try:  # Much faster than to look at each, and pictures are long.
-      return np.frombuffer(bytes(leaves), np.uint8).reshape(shape)
-    except (TypeError, ValueError):
-      pass  # To be said which.
+  if part.dtype == 'uint8' and _are_bytes(value, shape):
+    return np.asarray(value)
+  leaves = _flatten(_as_lists(value), shape, what)
   return _as_array(part.dtype, leaves, what).reshape(shape)
+
+
+def _are_bytes(value: Any, shape: Sequence[int]) -> bool:
+  """Tells whether a value is an array of a shape, or a list of its rows."""
+  if isinstance(value, list) and value:
+    return all(
+      isinstance(row, np.ndarray) and list(row.shape) == shape[1:]
+      for row in value
+    )
+  return isinstance(value, np.ndarray) and list(value.shape) == shape
+
+
+def _as_lists(value: Any) -> Any:
+  """Returns what stood in the document."""
+  if isinstance(value, list):
+    return [
+      row.tolist() if isinstance(row, np.ndarray) else row for row in value
+    ]
+  return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _flatten(value: Any, shape: Sequence[int], what: str) -> list:
   """Returns the numbers of nested lists, which must have a shape."""
   level = [value]
   for depth, size in enumerate(shape):
-    if not _are_lists_of(level, size):
+    if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
       other = next(
         one for one in level if type(one) is not list or len(one) != size
       )
@@ -235,21 +272,6 @@ def _flatten(value: Any, shape: Sequence[int], what: str) -> list:
     if not level:
       break
   return level
-
-
-def _are_lists_of(level: list, size: int) -> bool:
-  """Tells whether all are lists of a size.
-
-  Strings and objects of that size among them pass where there are many: their
-  letters and names are no numbers, and refused as such.
-  """
-  try:
-    if set(map(len, level)) != {size}:
-      return False
-  except TypeError:
-    return False
-  few = level if len(level) <= 256 else level[:1]
-  return set(map(type, few)) == {list}
 
 
 _TYPES: dict[str, set] = {
@@ -322,6 +344,7 @@ def _kind(value: Any) -> str:
   names = {
     dict: 'an object',
     list: 'a list',
+    np.ndarray: 'a list',
     str: 'a string',
     int: 'a whole number',
     float: 'a number',

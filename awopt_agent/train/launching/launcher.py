@@ -10,7 +10,7 @@ import portpicker
 
 from awopt_agent.experience import replay
 from awopt_agent.train import config as config_lib
-from awopt_agent.train import loop, run_folder, stopping
+from awopt_agent.train import run_folder, stopping, train_config
 from awopt_agent.train.launching import (
   local,
   ray_cluster,
@@ -98,7 +98,7 @@ def _place(flags, folder, plan, say) -> Iterator[local.Place]:
 
 def _check(flags) -> roles_config.RolesConfig:
   """Builds what is cheap, so that a wrong line ends this process alone."""
-  train, roles = loop.TrainConfig(), roles_config.RolesConfig()
+  train, roles = train_config.TrainConfig(), roles_config.RolesConfig()
   if flags.ray_address:
     ray_cluster.check_address(flags.ray_address)
     roles_config.RayConfig()

@@ -7,7 +7,6 @@ updaters were not part of it.
 import time
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from awopt_agent.experience import augmentation, datasets, packing, tables
@@ -122,12 +121,18 @@ class BellmanUpdater:
     self._compute = self._make_compute(train.augment, context.seed + index)
 
   def _make_compute(self, augment: augmentation.AugmentConfig, seed: int):
+    """Returns what draws a batch, and gives its first steps and targets.
+
+    One call does all: TensorFlow keeps some bytes of each eager one for ever.
+    """
     spec = self._agent.training_data_spec
     unpack = packing.StepPacking(spec).unpack
     observation_spec = spec.trajectory.observation
+    count = tf.Variable(0, dtype=tf.int32, trainable=False)
 
     @tf.function
-    def compute(columns, number):
+    def compute(batches):
+      columns = next(batches)
       experience = unpack(columns)
       trajectory = experience.trajectory
       # The learner shifts and colours its own copy, as chance has it there.
@@ -135,12 +140,14 @@ class BellmanUpdater:
         trajectory.observation,
         observation_spec,
         augment,
-        seed=tf.stack([seed, number]),
+        seed=tf.stack([seed, count.assign_add(1)]),
       )
       trajectory = trajectory._replace(observation=observation)
-      return self._agent.bellman_targets(
+      target = self._agent.bellman_targets(
         experience._replace(trajectory=trajectory)
       )
+      first = {name: column[:, 0] for name, column in columns.items()}
+      return first, target, self._agent.train_step_counter.read_value()
 
     return compute
 
@@ -169,13 +176,9 @@ class BellmanUpdater:
       self._report.update('batches', self.batches, f'weights of step {step}')
 
   def _next(self):
-    columns = next(self._batches)
-    # TensorFlow keeps a tensor for each Python number that it has ever seen:
-    # a kilobyte a batch.
-    number = tf.constant(np.int32(self.batches))
-    target = self._compute(columns, number).numpy()
+    columns, target, step = self._compute(self._batches)
     arrays = {name: column.numpy() for name, column in columns.items()}
-    return arrays, target, int(self._agent.train_step_counter.numpy())
+    return arrays, target.numpy(), int(step.numpy())
 
   def _write(self, columns, target, step: int) -> None:
     """Waits for room: the learner may be waiting for practice."""

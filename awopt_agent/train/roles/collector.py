@@ -135,7 +135,7 @@ class Collector:
   def _make_practice(self) -> practice.Practice:
     train = self._context.train
     return practice.Practice(
-      self._context.agent,
+      practice.as_py_policy(self._context.agent.collect_policy),
       self._env,
       round_steps=_ROUND_STEPS * train.num_envs,
       write=self._store,

@@ -11,7 +11,12 @@ from awopt_agent import agent as agent_lib
 from awopt_agent import envs
 from awopt_agent.demos import demonstrations as demonstrations_lib
 from awopt_agent.experience import tables
-from awopt_agent.train import checkpoints, config, loop, run_folder
+from awopt_agent.train import (
+  checkpoints,
+  config,
+  run_folder,
+  train_config,
+)
 from awopt_agent.train.roles import config as roles_config
 
 __all__ = ['Context', 'build', 'make_demonstrations']
@@ -36,7 +41,7 @@ class Context(NamedTuple):
   """
 
   folder: run_folder.RunFolder
-  train: loop.TrainConfig
+  train: train_config.TrainConfig
   roles: roles_config.RolesConfig
   replay: tables.ReplayConfig
   checkpoints: checkpoints.CheckpointConfig
@@ -65,7 +70,7 @@ def build(
   # room where it needs any.
   begins = flags.role in _BEGIN and not folder.has_run
   folder.check_disk(refuse_full=begins)
-  train = loop.TrainConfig()
+  train = train_config.TrainConfig()
   time_step_spec, action_spec = _specs(train, flags.seed)
   specs: Any = (time_step_spec, action_spec)
   # Weights come from the learner, but chance is each role's own.
@@ -87,7 +92,7 @@ def build(
   )
 
 
-def _specs(train: loop.TrainConfig, seed: int) -> tuple[Any, Any]:
+def _specs(train: train_config.TrainConfig, seed: int) -> tuple[Any, Any]:
   if train.offline:
     return make_demonstrations(train).specs()
   env = envs.make(seed=seed)
@@ -98,7 +103,7 @@ def _specs(train: loop.TrainConfig, seed: int) -> tuple[Any, Any]:
 
 
 def make_demonstrations(
-  train: loop.TrainConfig,
+  train: train_config.TrainConfig,
 ) -> demonstrations_lib.DemonstrationReader:
   """Returns the reader of the run's demonstrations."""
   return demonstrations_lib.DemonstrationReader(

@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from awopt_agent.experience.wire import board as board_lib
 from awopt_agent.experience.wire import connection as connection_lib
 from awopt_agent.experience.wire import inbox
@@ -14,6 +16,9 @@ __all__ = ['Delivery']
 _IDLE_S = 0.1
 _SEND_LIMIT_S = 10.0
 _LOST_S = 30.0
+# In one item: what a round of practice ends, or some with pictures.
+_MOST_EPISODES = 16
+_MOST_BYTES = 2**20
 
 
 class Delivery:
@@ -57,11 +62,11 @@ class Delivery:
     self._failure: Exception | None = None
     self._answered_at = self._moved_at = time.monotonic()
 
-  def turn(self) -> bool:
-    """Looks at the counters, and sends an episode if there is one.
+  def turn(self) -> int:
+    """Looks at the counters, and sends the next episodes if there are any.
 
     Returns:
-      Whether there was.
+      How many there were, of those that can be read or not.
 
     Raises:
       TimeoutError: If the replay server does not answer.
@@ -70,21 +75,37 @@ class Delivery:
     self._note(self._board.read())
     number = max(self._next, self._spool.oldest)
     if not self._in_place or not self._spool.has(number):
-      return False
-    try:
-      columns = self._spool.read(number)
-    except spool_lib.DamagedError as error:
-      print(f'collector: {error}', flush=True)
-      return True
+      return 0
+    episodes = self._read_from(number)
+    if not episodes:
+      return 1
     inbox.send(
       self._connection,
-      columns,
+      episodes,
       limit_s=_SEND_LIMIT_S,
       sender=inbox.Sender(self._spool.oldest, self._spool.identity),
     )
-    self._next = number + 1
+    self._next = number + len(episodes)
     self._answered_at = time.monotonic()
-    return True
+    return len(episodes)
+
+  def _read_from(self, number: int) -> list[dict[str, np.ndarray]]:
+    """Returns the episodes of one item, before any that is damaged."""
+    episodes: list[dict[str, np.ndarray]] = []
+    size = 0
+    while (
+      self._spool.has(number + len(episodes))
+      and len(episodes) < _MOST_EPISODES
+      and size < _MOST_BYTES
+    ):
+      try:
+        columns = self._spool.read(number + len(episodes))
+      except spool_lib.DamagedError as error:
+        print(f'collector: {error}', flush=True)
+        break
+      episodes.append(columns)
+      size += sum(column.nbytes for column in columns.values())
+    return episodes
 
   def _note(self, record) -> None:
     """Learns what the replay has."""

@@ -14,8 +14,8 @@ from awopt_agent.serving import export as export_lib
 from awopt_agent.train import (
   checkpoints,
   evaluation,
-  loop,
   metrics,
+  phases,
   seeds,
   stopping,
   threads,
@@ -154,14 +154,14 @@ class Evaluator:
       return False
     if not self._pretrained:
       rates = self._evaluate('pretrain', counters)
-      print(f'after pre-training: {loop.describe(rates)}', flush=True)
+      print(f'after pre-training: {phases.describe(rates)}', flush=True)
       self._pretrained = True
       return True
     if self._next <= counters['episodes'] < self._train.practice_episodes:
       rates = self._evaluate('practice', counters)
       print(
         f'after {counters["episodes"]} episodes of practice: '
-        f'{loop.describe(rates)}',
+        f'{phases.describe(rates)}',
         flush=True,
       )
       self._next = self._after(counters['episodes'])
@@ -189,7 +189,9 @@ class Evaluator:
       )
       rates = {
         kind: measure.evaluate(self._policies[kind], episodes)
-        for kind in evaluation.kinds(self._agent, train, counters['episodes'])
+        for kind in evaluation.kinds(
+          self._policies, self._agent.headline, train, counters['episodes']
+        )
       }
     self._measured += 1
     self._log.append(
@@ -212,7 +214,7 @@ class Evaluator:
       'end', {'episodes': practised, 'steps': state['practised_steps']}
     )
     if rates:
-      print(f'after practice: {loop.describe(rates)}', flush=True)
+      print(f'after practice: {phases.describe(rates)}', flush=True)
     exported = export_lib.export(
       self._agent,
       self._context.folder.policies,
@@ -226,7 +228,7 @@ class Evaluator:
         f'learnt: {self._step} learner steps on demonstrations, tried in no '
         f'environment; policy in {exported}'
       )
-    best = loop.headline_rate(rates, self._agent.headline)
+    best = phases.headline_rate(rates, self._agent.headline)
     return (
       f'learnt: success {best} of {best.episodes} after {practised} episodes '
       f'of practice; policy in {exported}'

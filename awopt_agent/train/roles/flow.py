@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from awopt_agent.train import loop
+from awopt_agent.train import train_config
 from awopt_agent.train.roles import config as roles_config
 
 __all__ = ['Flow']
@@ -12,7 +12,9 @@ __all__ = ['Flow']
 class Flow:
   """Who may go on, by what both sides have done so far."""
 
-  def __init__(self, train: loop.TrainConfig, roles: roles_config.RolesConfig):
+  def __init__(
+    self, train: train_config.TrainConfig, roles: roles_config.RolesConfig
+  ):
     """Takes the configuration of the run."""
     self._train = train
     self._lead_steps = roles.max_lead_steps

@@ -7,23 +7,28 @@ from typing import Any
 import tensorflow as tf
 from tf_agents.train import interval_trigger
 
-from awopt_agent.experience import datasets, labelling, packing, tables
+from awopt_agent.experience import datasets, tables
 from awopt_agent.experience.wire import board as board_lib
 from awopt_agent.experience.wire import connection as connection_lib
-from awopt_agent.experience.wire import inbox, targets, weights
+from awopt_agent.experience.wire import inbox, targets
 from awopt_agent.train import (
   checkpoints,
   learner,
   metrics,
-  progress,
   stopping,
   strategies,
   threads,
 )
 from awopt_agent.train import config as config_lib
 from awopt_agent.train.roles import context as context_lib
+from awopt_agent.train.roles import (
+  demonstration_sender,
+  publishing,
+  remote_replay,
+  reports,
+  watch,
+)
 from awopt_agent.train.roles import flow as flow_lib
-from awopt_agent.train.roles import remote_replay, reports, watch
 
 __all__ = ['LearnerRole', 'run']
 
@@ -34,7 +39,6 @@ _RETRY_S = 5.0
 # A stop is heard after so many seconds.
 _CHUNK_S = 2.0
 _SAVE_LIMIT_S = 600.0
-_DEMONSTRATIONS = 0
 
 
 def run(flags) -> str:
@@ -134,8 +138,12 @@ class LearnerRole:
     )
     self._log = metrics.MetricsLog(context.folder.metrics)
     self._report = reports.Report(context.folder.path, _name(strategy))
-    self._publishers = self._make_publishers(targets_given)
-    self._published_at = -float('inf')
+    self._publishing = publishing.Publishing(
+      self._agent,
+      self._connection,
+      every_s=context.roles.publish_every_s,
+      max_target_age=context.roles.max_target_age if targets_given else None,
+    )
     self._meter = targets.TargetMeter(
       self._agent.train_step_counter, context.roles.max_target_age
     )
@@ -154,7 +162,7 @@ class LearnerRole:
       limit_s=context.roles.wait_limit_s,
       stop_requested=self._stops_alone,
       progress=lambda: self.step,
-      when_still=self._publish_if_lost,
+      when_still=self._republish,
     )
     self._at_once = 1 if strategy is None else _AT_ONCE
     self._begun = False
@@ -167,16 +175,6 @@ class LearnerRole:
 
   def _stops_alone(self) -> bool:
     return self._strategy is None and self._stop_requested()
-
-  def _make_publishers(self, targets_given: bool) -> list[weights.Publisher]:
-    sent = {weights.ACTING: self._agent.acting_variables}
-    if targets_given:
-      step = self._agent.train_step_counter
-      sent[weights.TARGET] = [step, *self._agent.target_variables]
-    return [
-      weights.Publisher(self._connection, name, variables)
-      for name, variables in sent.items()
-    ]
 
   def _make_learner(self, targets_given: bool) -> learner.Learner:
     config, spec = self._train, self._agent.training_data_spec
@@ -223,10 +221,14 @@ class LearnerRole:
     if latest:
       self._resume(latest)
     else:
-      self._add_demonstrations()
+      sender = demonstration_sender.DemonstrationSender(
+        self._context, self._connection, self._board
+      )
+      self._counters = sender.deliver()
       self.save()
     self._begun = True
-    self._publish()
+    self._heard_at = time.monotonic()
+    self._publishing.publish()
 
   def _follow(self) -> None:
     """Takes up the checkpoint with which the chief begins."""
@@ -250,58 +252,6 @@ class LearnerRole:
     self._log.append({'phase': 'resume', **self._where()})
     print(f'learner: resumed from {latest}, step {self.step}', flush=True)
 
-  def _add_demonstrations(self) -> None:
-    """Delivers the demonstrations, each once, also over a new replay server."""
-    demonstrations = context_lib.make_demonstrations(self._train)
-    while True:
-      try:
-        count = self._deliver(demonstrations)
-        self._counters = self._wait_until_received(count)
-      except TimeoutError as error:
-        self._note_silence(error)
-        continue
-      notes = demonstrations.report()
-      print(f'learner: {count} demonstrations {notes}'.rstrip(), flush=True)
-      return
-
-  def _wait_until_received(self, count: int) -> dict[str, Any]:
-    return self._board.wait_for(
-      lambda record: _received(record) >= count,
-      what='for the replay role to take the demonstrations in',
-      limit_s=60.0,
-    )
-
-  def _deliver(self, demonstrations) -> int:
-    """Sends what the replay has not; returns how many there are."""
-    spec = self._agent.training_data_spec
-    info_spec = self._agent.collect_data_spec.policy_info
-    pack = packing.StepPacking(spec).pack
-    following = _received(self._board.read_now(limit_s=10.0))
-    bar = progress.Progress(
-      'demonstrations', 'episodes', total=demonstrations.total
-    )
-    count = 0
-    for count, episode in enumerate(self._episodes(demonstrations), 1):
-      if count <= following:
-        continue
-      experience = labelling.label_episode(
-        episode,
-        episode_id=inbox.episode_id(_DEMONSTRATIONS, count - 1),
-        policy_info=labelling.no_policy_info(info_spec, episode.length),
-      )
-      inbox.send(self._connection, pack(experience), limit_s=10.0)
-      self._heard_at = time.monotonic()
-      bar.update(count)
-    bar.close()
-    return count
-
-  def _episodes(self, demonstrations):
-    return demonstrations.read(
-      self._context.time_step_spec,
-      self._context.action_spec,
-      on_refused=lambda reason: print(f'refused: {reason}', flush=True),
-    )
-
   def save(self) -> None:
     """Writes a checkpoint of weights and replay; both belong together."""
     self._save(finished=False)
@@ -321,7 +271,8 @@ class LearnerRole:
     saved = False
     try:
       self._save(finished=True)
-      self._publish(finished=True)
+      if self._is_chief:
+        self._publishing.publish(finished=True)
       saved = True
     except OSError as error:
       if time.monotonic() - self._moved_at > self._roles.wait_limit_s:
@@ -444,29 +395,14 @@ class LearnerRole:
   def _publish_when_due(self) -> None:
     if not self._is_chief:
       return
-    if time.monotonic() - self._published_at > self._roles.publish_every_s:
-      try:
-        self._publish()
-      except TimeoutError as error:
-        self._note_silence(error)
-
-  def _publish_if_lost(self) -> None:
-    """Gives a new replay server the weights for which updaters may wait."""
-    if not self._is_chief:
-      return
     try:
-      for publisher in self._publishers:
-        if publisher.is_lost():
-          publisher.publish()
-    except TimeoutError:
-      pass  # It is not up yet; the watch ends what lasts too long.
+      self._publishing.publish_when_due()
+    except TimeoutError as error:
+      self._note_silence(error)
 
-  def _publish(self, *, finished: bool = False) -> None:
-    if not self._is_chief:
-      return
-    for publisher in self._publishers:
-      publisher.publish(finished=finished)
-    self._published_at = time.monotonic()
+  def _republish(self) -> None:
+    if self._is_chief:
+      self._publishing.publish_to_the_waiting()
 
   def _tell(self, loss) -> None:
     counters = self._counters
@@ -501,7 +437,3 @@ def _check_is_ours(checkpoint: str) -> None:
       f'{checkpoint} was saved by awopt-train; go on with awopt-train, or '
       'choose another --root_dir.'
     )
-
-
-def _received(record: dict[str, Any]) -> int:
-  return record['received'].get(str(_DEMONSTRATIONS), 0)

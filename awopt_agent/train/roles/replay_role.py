@@ -32,7 +32,6 @@ def wire_tables(context: context_lib.Context):
     targets.make_table(
       spec,
       batch_size=context.train.batch_size,
-      steps_per_item=agent.train_sequence_length,
       max_batches=context.roles.max_labelled_batches,
     ),
   ]

@@ -19,7 +19,8 @@ __all__ = ['COUNTERS', 'Counters', 'ReplayService', 'read_counters']
 
 COUNTERS = 'counters.json'
 _POST_EVERY_S = 0.25
-_AT_ONCE = 64
+# Items, of up to some ten episodes each; a request waits for them.
+_AT_ONCE = 8
 
 
 @dataclasses.dataclass

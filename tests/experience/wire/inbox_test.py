@@ -2,10 +2,12 @@ import threading
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from awopt_agent.experience import packing
 from awopt_agent.experience.wire import inbox
 from tests import fakes as agent_fakes
+from tests.experience import pictures
 from tests.experience.wire import fakes
 
 _SPEC = agent_fakes.step_spec()
@@ -27,10 +29,10 @@ class _Sides:
     self.connection = fakes.connect(server)
     self.inbox = inbox.Inbox(self.client, _SPEC)
 
-  def send(self, episode, oldest=0, limit_s=5.0):
+  def send(self, *episodes, oldest=0, limit_s=5.0):
     inbox.send(
       self.connection,
-      _pack(episode),
+      [_pack(episode) for episode in episodes],
       limit_s=limit_s,
       sender=inbox.Sender(oldest, spool=7),
     )
@@ -50,7 +52,7 @@ class _Sides:
 
 @pytest.fixture(name='sides')
 def _sides():
-  with fakes.serving(inbox.make_table(_SPEC, max_episodes=3)) as server:
+  with fakes.serving(inbox.make_table(_SPEC, max_items=3)) as server:
     yield _Sides(server)
 
 
@@ -70,11 +72,12 @@ def test_episodes_arrive_whole_and_in_order(sides):
     )
     for n, length in enumerate((3, 1, 40))
   ]
-  for number, episode in enumerate(sent):
-    sides.send(episode, oldest=number)
+  sides.send(sent[0])
+  sides.send(*sent[1:], oldest=1)  # As one item.
+  assert fakes.size(sides.client, inbox.INBOX) == 2
   received = sides.receive()
   senders = [tuple(episode.sender) for episode in received]
-  assert senders == [(0, 7), (1, 7), (2, 7)]
+  assert senders == [(0, 7), (1, 7), (1, 7)]
   for episode, expected in zip(received, sent, strict=True):
     packed = _pack(expected)
     assert episode.columns.keys() == packed.keys()
@@ -107,9 +110,9 @@ def test_a_sender_waits_for_room(sides):
 
 def test_an_episode_of_another_agent_is_refused_before_it_is_sent(sides):
   columns = _pack(agent_fakes.make_episode(2))
-  columns['int32'] = columns['int32'][:, :-1]
+  columns['small'] = columns['small'][:, :-1]
   with pytest.raises(ValueError, match='signature'):
-    inbox.send(sides.connection, columns, limit_s=5)
+    inbox.send(sides.connection, [columns], limit_s=5)
   assert sides.receive() == []
 
 
@@ -126,15 +129,15 @@ def _labelled(**changes):
   return _pack(episode._replace(label=label))
 
 
-def _with(value, column='float32', length=3):
-  columns = _pack(agent_fakes.make_episode(length))
-  columns[column][1, 0] = value
-  return {column: columns[column]}
+def _with(value):
+  columns = _pack(agent_fakes.make_episode(3))
+  packing.StepPacking(_SPEC).values(columns)['float32'][1, 0] = value
+  return columns
 
 
 _EPISODE = _pack(agent_fakes.make_episode(3))
+_SMALL = _EPISODE['small']
 _GARBAGE = {
-  'rows': ({'int32': _EPISODE['int32'][:-1]}, 'as many in each'),
   'too few rows': (
     {name: column[:1] for name, column in _EPISODE.items()},
     'two or more',
@@ -143,24 +146,15 @@ _GARBAGE = {
     {name: column[:0] for name, column in _EPISODE.items()},
     'two or more',
   ),
-  'size': (
-    {'float32': _EPISODE['float32'][:, 1:]},
-    'column float32 is float32',
-  ),
-  'type': (
-    {'int32': _EPISODE['int32'].astype(np.float64)},
-    'column int32 is float64',
-  ),
+  'size': ({'small': _SMALL[:, 1:]}, 'column small is uint8'),
+  'type': ({'small': _SMALL.astype(np.float64)}, 'column small is float64'),
   'other integers': (
-    {'int64': _EPISODE['int64'].astype(np.int32)},
-    'column int64 is int32',
+    {'small': _SMALL.astype(np.int32)},
+    'column small is int32',
   ),
-  'words': ({'bool': np.array([['a']] * 4)}, 'column bool'),
-  'a number': ({'bool': np.bool_(True)}, 'column bool'),
-  'three dimensions': (
-    {'bool': _EPISODE['bool'][..., np.newaxis]},
-    'column bool',
-  ),
+  'words': ({'small': np.array([['a']] * 4)}, 'column small'),
+  'a number': ({'small': np.bool_(True)}, 'column small'),
+  'three dimensions': ({'small': _SMALL[..., np.newaxis]}, 'column small'),
   'three numbers': ({'_sender': np.arange(3)}, 'column _sender'),
   'no numbers': ({'_sender': np.zeros(2, np.float32)}, 'column _sender'),
   'other steps': (_labelled(step=[0, 1, 1, 3]), 'label of episode 1 '),
@@ -169,9 +163,21 @@ _GARBAGE = {
   'half a success': (_labelled(success=[1, 1, 0, 1]), 'label of episode 1 '),
   'two episodes': (_labelled(episode_id=[1, 1, 2, 2]), 'label of episode 1 '),
   'a negative id': (_labelled(episode_id=[-1] * 4), 'label of episode -1 '),
-  'NaN': (_with(np.nan), 'column float32 of episode 1 holds NaN'),
-  'infinity': (_with(np.inf), 'column float32 of episode 1 holds NaN'),
+  'NaN': (_with(np.nan), 'float32 of episode 1 holds NaN'),
+  'infinity': (_with(np.inf), 'float32 of episode 1 holds NaN'),
 }
+
+
+def test_columns_of_different_lengths_are_refused():
+  spec = pictures.step_spec()
+  columns = packing.StepPacking(spec).pack(pictures.make_episode(3))
+  columns['small'] = columns['small'][:-1]
+  columns['_sender'] = np.zeros(2, np.int64)
+  with fakes.serving(inbox.make_table(spec)) as server:
+    client = server.localhost_client()
+    fakes.force(client, inbox.INBOX, columns)
+    (refused,) = inbox.Inbox(client, spec).receive(1)
+  assert 'as many in each' in str(refused)
 
 
 @pytest.mark.parametrize('kind', _GARBAGE)
@@ -189,13 +195,26 @@ def test_garbage_is_refused_and_those_around_it_arrive(sides, kind):
 
 
 def test_a_column_too_few_or_too_many_is_refused(sides):
-  sides.force({}, without=['bool'])
+  sides.force({}, without=['small'])
   sides.force({'more': np.zeros(3)})
   sides.send(agent_fakes.make_episode(2, episode_id=8))
   few, many, after = sides.receive()
   for refused in (few, many):
     assert str(refused) == 'an item of other columns than an episode has.'
   assert after.label.episode_id[0] == 8
+
+
+def test_of_the_episodes_of_an_item_only_the_unsound_are_refused(sides):
+  first, last = (
+    agent_fakes.make_episode(2, episode_id=number) for number in (7, 9)
+  )
+  unsound = agent_fakes.make_episode(2, episode_id=8)
+  cut = tf.nest.map_structure(lambda part: part[:-1], unsound)
+  sides.send(first, cut, last)
+  before, refused, after = sides.receive()
+  assert before.label.episode_id[0] == 7
+  assert refused.episode_id == 8
+  assert after.label.episode_id[0] == 9
 
 
 def test_a_refusal_tells_the_episode(sides):

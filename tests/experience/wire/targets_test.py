@@ -18,11 +18,9 @@ def _meter(step=10, max_age=4):
 
 
 def _columns(episode_id, spec=_SPEC, make=agent_fakes.make_episode):
-  """Returns a batch of the two items of an episode of two transitions."""
+  """Returns the first steps of both items of an episode of two transitions."""
   steps = packing.StepPacking(spec).pack(make(2, episode_id=episode_id))
-  return {
-    name: np.stack([column[:2], column[1:]]) for name, column in steps.items()
-  }
+  return {name: column[:2] for name, column in steps.items()}
 
 
 class _Sides:
@@ -54,9 +52,7 @@ class _Sides:
 
 
 def _table(spec=_SPEC, max_batches=3):
-  return targets.make_table(
-    spec, batch_size=2, steps_per_item=2, max_batches=max_batches
-  )
+  return targets.make_table(spec, batch_size=2, max_batches=max_batches)
 
 
 @pytest.fixture(name='sides')
@@ -168,13 +164,13 @@ def test_batches_arrive_with_their_targets_in_order(sides):
     sides.read(2), expected.items(), strict=True
   ):
     np.testing.assert_array_equal(extra['target'], target)
-    np.testing.assert_array_equal(experience.label.step, [[0, 1], [1, 2]])
+    np.testing.assert_array_equal(experience.label.step, [[0], [1]])
     np.testing.assert_array_equal(
-      experience.label.episode_id, np.full([2, 2], episode)
+      experience.label.episode_id, np.full([2, 1], episode)
     )
     np.testing.assert_allclose(
       experience.trajectory.observation['x'][..., 0],
-      [[episode, episode + 0.01], [episode + 0.01, episode + 0.02]],
+      [[episode], [episode + 0.01]],
       rtol=1e-6,
     )
 
@@ -186,7 +182,7 @@ def test_batches_are_of_a_form_that_an_agent_learns_from(sides):
   for spec, part in zip(
     tf.nest.flatten(experience), tf.nest.flatten(_SPEC), strict=True
   ):
-    assert spec.shape == [2, 2, *part.shape]
+    assert spec.shape == [2, 1, *part.shape]
     assert spec.dtype == part.dtype
 
 

@@ -119,6 +119,40 @@ def test_refuses_what_is_no_request(body, message):
     json_tensors.parse(body)
 
 
+def test_a_long_list_is_a_list_wherever_it_stands():
+  picture = np.arange(600) % 256
+  rows = picture.reshape(2, 100, 3).tolist()
+  pictures = one((100, 3), 'uint8')
+  for document in (
+    {'instances': rows},
+    {'instances': [{'x': row} for row in rows]},
+    {'instances': [{'x': rows[0]}, {'x': rows[1]}], 'left': [rows, rows]},
+    {'inputs': rows},
+    {'inputs': {'x': rows}},
+  ):
+    arrays = decode(document, pictures)
+    np.testing.assert_array_equal(arrays['x'].ravel(), picture)
+  # 1 is no more than a number to a list of floats, and 600 of them to one.
+  for shape, dtype in (((100, 3), 'float32'), ((100, 3), 'int64')):
+    arrays = decode({'instances': rows}, one(shape, dtype))
+    np.testing.assert_array_equal(arrays['x'].ravel(), picture)
+  for signature, message in (
+    (
+      one((2, 3), 'uint8'),
+      r'must have shape \[2, 2, 3\]; at level 2 stands 100',
+    ),
+    (one((100, 3), 'bool'), 'must be bool, got a whole number 0'),
+    (one((), 'bytes'), 'must be a string or .*, got a list'),
+    (BOTH, "row 0 of 'instances' must be an object .*, got a list"),
+  ):
+    with pytest.raises(ValueError, match=message):
+      decode({'instances': rows}, signature)
+  with pytest.raises(ValueError, match="'signature_name' .*, got a list"):
+    decode({'signature_name': rows, 'instances': rows}, pictures)
+  with pytest.raises(ValueError, match="'inputs' must be an object .* a list"):
+    decode({'inputs': rows}, BOTH)
+
+
 X2 = one((2,), 'float32')
 
 
@@ -203,8 +237,8 @@ def test_one_output_has_no_name():
 @pytest.mark.parametrize(
   ('bad', 'message'),
   [
-    ('abc', "'x' must be uint8, got a string a"),
-    ({'a': 1, 'b': 2, 'c': 3}, "'x' must be uint8, got a string a"),
+    ('abc', r'at level 4 stands a string instead of a list of 3'),
+    ({'a': 1, 'b': 2, 'c': 3}, r'at level 4 stands an object instead'),
     ([True, 0, 0], "'x' must be uint8, got true"),
     ([0, 1.0, 0], "'x' must be uint8, got a number 1.0"),
     ([0, None, 0], "'x' must be uint8, got null"),
@@ -215,7 +249,7 @@ def test_one_output_has_no_name():
   ],
 )
 def test_one_bad_pixel_of_a_large_picture_is_found(bad, message):
-  # There are so many that not each is looked at where all is well.
+  # So long that it is read without making lists where all is well.
   picture = np.zeros([20, 30, 3], int).tolist()
   sound = decode({'instances': [picture]}, one((20, 30, 3), 'uint8'))
   assert sound['x'].shape == (1, 20, 30, 3)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from awopt_agent.experience import labelling
 from awopt_agent.experience.wire import targets, weights
 from awopt_agent.train import stopping
 from awopt_agent.train.roles import bellman_updater
@@ -54,6 +56,21 @@ def read(role, cast, count, step):
   return [next(_ITERATORS[-1]) for _ in range(count)], meter
 
 
+def whole_items(cast, steps):
+  """Returns the items `[B, 2, ...]` of a demonstration that begin so."""
+  episode = train_fakes.make_demonstration()
+  info = cast.agent.collect_data_spec.policy_info
+  experience = labelling.label_episode(
+    episode,
+    episode_id=0,
+    policy_info=labelling.no_policy_info(info, episode.length),
+  )
+  rows = np.stack([steps, steps + 1], axis=1)
+  return tf.nest.map_structure(
+    lambda part: tf.convert_to_tensor(part[rows]), experience
+  )
+
+
 def test_targets_and_their_age_are_those_of_the_published_weights(
   role, cast, tmp_path
 ):
@@ -75,7 +92,7 @@ def test_targets_and_their_age_are_those_of_the_published_weights(
   np.testing.assert_allclose(found[last], 1.0, atol=1e-6)
   assert (found[~last] > 0).all() and (found[~last] < 1).all()
   # Those of the published weights, and of no others.
-  own = agent.bellman_targets(batch).numpy()
+  own = agent.bellman_targets(whole_items(cast, step)).numpy()
   np.testing.assert_allclose(found, own, atol=0.05)
 
 
@@ -87,7 +104,7 @@ def test_ends_when_the_learner_is_done(role, cast):
 
 
 def test_a_learner_that_computes_its_own_targets_is_told(tmp_path):
-  cast = casts.make_context(tmp_path, roles={'wait_limit_s': 0.5})
+  cast = casts.make_context(tmp_path, roles={'wait_limit_s': 2.0})
   role = casts.serve(cast)
   try:
     updater = bellman_updater.BellmanUpdater(cast, casts.address(role))

@@ -4,13 +4,34 @@ import argparse
 
 from awopt_agent.experience import labelling, tables
 from awopt_agent.experience.wire import inbox, targets, weights
-from awopt_agent.train import checkpoints, loop, run_folder
+from awopt_agent.train import checkpoints, run_folder, train_config
 from awopt_agent.train.roles import config, context
 from tests.envs import fakes as env_fakes
 from tests.train import fakes as train_fakes
 from tests.train.roles import fakes
 
-STEPS_PER_ITEM = 2
+
+class Demonstrations:
+  """Three of them; calls `on_each` between one and the next."""
+
+  total = 3
+
+  def __init__(self, on_each=lambda: None):
+    self._on_each = on_each
+
+  def read(self, time_step_spec, action_spec, *, on_refused):
+    del time_step_spec, action_spec, on_refused
+    for _ in range(self.total):
+      yield train_fakes.make_demonstration()
+      self._on_each()
+
+  def report(self):
+    return ''
+
+
+def give(monkeypatch, demonstrations):
+  """Has roles read these in the place of a data set."""
+  monkeypatch.setattr(context, 'make_demonstrations', lambda _: demonstrations)
 
 
 def make_context(root, *, agent=None, roles=None, **changes):
@@ -27,7 +48,7 @@ def make_context(root, *, agent=None, roles=None, **changes):
   env = env_fakes.EvenEnv()
   return context.Context(
     folder=folder,
-    train=loop.TrainConfig(
+    train=train_config.TrainConfig(
       **{
         'demonstrations': 'unused',
         'pretrain_steps': 4,
@@ -75,7 +96,6 @@ def serve(cast, **kwargs):
       targets.make_table(
         spec,
         batch_size=cast.train.batch_size,
-        steps_per_item=STEPS_PER_ITEM,
         max_batches=2,
       ),
     ],

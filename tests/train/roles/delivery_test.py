@@ -40,8 +40,8 @@ class _Collector:
   def deliver(self):
     """Sends all that there is to send; returns how many."""
     count = 0
-    while self.delivery.turn():
-      count += 1
+    while sent := self.delivery.turn():
+      count += sent
     return count
 
   def close(self):
@@ -104,6 +104,21 @@ def test_episodes_arrive_in_order_each_once(start, collectors):
   assert role.steps() == fakes.whole(_SOURCE, [0, 1, 2])
 
 
+@pytest.mark.parametrize('bounds', [{'_MOST_EPISODES': 2}, {'_MOST_BYTES': 1}])
+def test_what_is_too_much_for_an_item_goes_with_the_next(
+  start, collectors, monkeypatch, bounds
+):
+  for name, value in bounds.items():
+    monkeypatch.setattr(delivery_lib, name, value)
+  role = start()
+  collector = collectors(role)
+  collector.practise(3)
+  sent = [collector.delivery.turn() for _ in range(3)]
+  assert sent == ([2, 1, 0] if '_MOST_EPISODES' in bounds else [1, 1, 1])
+  role.turns()
+  assert role.steps() == fakes.whole(_SOURCE, [0, 1, 2])
+
+
 def test_episodes_stay_on_disk_until_two_checkpoints_have_them(
   start, collectors, tmp_path
 ):
@@ -130,8 +145,9 @@ def test_episodes_stay_on_disk_until_two_checkpoints_have_them(
 def test_the_next_process_delivers_what_the_last_one_left(start, collectors):
   role = start()
   collector = collectors(role)
-  collector.practise(3)
-  assert collector.delivery.turn()
+  collector.practise(1)
+  assert collector.delivery.turn() == 1
+  collector.practise(2)
   role.turns()
   collector = collectors(role)
   collector.practise(1)
@@ -281,7 +297,7 @@ def test_an_episode_is_sent_once_while_the_counters_are_as_they_were(
   collector.practise(2)
   assert collector.deliver() == 2
   assert collector.deliver() == 0
-  assert role.replay.sizes()[inbox.INBOX] == 2
+  assert role.replay.sizes()[inbox.INBOX] == 1  # Both in one item.
 
 
 def test_what_was_not_taken_is_sent_again(start, collectors, monkeypatch):

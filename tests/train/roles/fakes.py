@@ -119,7 +119,7 @@ class ReplayRole:
     """Sends an episode."""
     inbox.send(
       self.connect(),
-      packing.StepPacking(self._spec).pack(episode),
+      [packing.StepPacking(self._spec).pack(episode)],
       sender=inbox.Sender(oldest, spool),
       limit_s=5,
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from awopt_agent.train import loop
+from awopt_agent.train import train_config
 from awopt_agent.train.roles import config, flow
 
 
@@ -8,7 +8,7 @@ from awopt_agent.train.roles import config, flow
 def _held():
   """Two learner steps an environment step; either may lead by 100 of those."""
   return flow.Flow(
-    loop.TrainConfig(
+    train_config.TrainConfig(
       demonstrations='unused',
       pretrain_steps=50,
       practice_episodes=30,
@@ -69,7 +69,7 @@ def test_one_of_both_can_always_go_on(held):
 @pytest.mark.parametrize('lead', [1, 3, 100])
 def test_one_of_both_can_go_on_however_short_the_lead(ratio, lead):
   held = flow.Flow(
-    loop.TrainConfig(
+    train_config.TrainConfig(
       demonstrations='unused',
       pretrain_steps=50,
       practice_episodes=30,

@@ -30,24 +30,6 @@ class _CountingLearner:
     pass
 
 
-class _Demonstrations:
-  """Three of them; calls `on_each` between one and the next."""
-
-  total = 3
-
-  def __init__(self, on_each=lambda: None):
-    self._on_each = on_each
-
-  def read(self, time_step_spec, action_spec, *, on_refused):
-    del time_step_spec, action_spec, on_refused
-    for _ in range(self.total):
-      yield train_fakes.make_demonstration()
-      self._on_each()
-
-  def report(self):
-    return ''
-
-
 @pytest.fixture(autouse=True)
 def _parts(monkeypatch):
   monkeypatch.setattr(
@@ -55,13 +37,7 @@ def _parts(monkeypatch):
     '_make_learner',
     lambda self, targets_given: _CountingLearner(self),
   )
-  _give(monkeypatch, _Demonstrations())
-
-
-def _give(monkeypatch, demonstrations):
-  monkeypatch.setattr(
-    learner_role.context_lib, 'make_demonstrations', lambda _: demonstrations
-  )
+  casts.give(monkeypatch, casts.Demonstrations())
 
 
 @pytest.fixture(name='agent', scope='module')
@@ -135,23 +111,17 @@ def test_begins_with_each_demonstration_once_and_saves_them(role, cast):
   assert replay_service.read_counters(replay).demonstrations == 3
 
 
-def test_those_that_the_replay_has_are_not_sent_again(role, cast):
-  casts.demonstrations(role, cast, count=2)
-  _make(role, cast).begin()
-  assert role.steps() == _demonstrations(3)
-
-
 def test_a_stop_among_the_demonstrations_saves_no_half_of_them(
   role, cast, monkeypatch
 ):
   asked = threading.Event()
-  _give(monkeypatch, _Demonstrations(on_each=asked.set))
+  casts.give(monkeypatch, casts.Demonstrations(on_each=asked.set))
   stopped = _make(role, cast, stop_requested=asked.is_set)
   with pytest.raises(stopping.Stopped):
     stopped.begin()
   assert stopped.stop() == 'learner: stopped before it began'
   assert _state(cast) is None
-  _give(monkeypatch, _Demonstrations())
+  casts.give(monkeypatch, casts.Demonstrations())
   _make(role, cast).begin()
   assert role.steps() == _demonstrations(3)
 

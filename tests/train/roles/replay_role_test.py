@@ -159,7 +159,7 @@ def test_a_learner_that_still_writes_is_waited_for_longer(
 def _send(served, cast, episode):
   inbox.send(
     served.connection,
-    packing.StepPacking(cast.agent.training_data_spec).pack(episode),
+    [packing.StepPacking(cast.agent.training_data_spec).pack(episode)],
     limit_s=10,
   )
 

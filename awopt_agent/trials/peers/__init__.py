@@ -1,0 +1,1 @@
+"""Other people's methods, through our data, environments and evaluation."""
