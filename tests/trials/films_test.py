@@ -47,7 +47,7 @@ def test_both_policies_are_filmed_side_by_side(run, tmp_path):
 
 def test_a_run_with_one_policy_is_refused_with_the_remedy(tmp_path):
   fakes.make_run(tmp_path / 'run')
-  with pytest.raises(ValueError, match='1 of the two .* practice_episodes = 0'):
+  with pytest.raises(ValueError, match='1 of the two .*practice_episodes = 0'):
     films.film(str(tmp_path / 'run'), str(tmp_path / 'a.gif'))
 
 
