@@ -46,9 +46,7 @@ def costs(found: Iterable[records.Record], names: Sequence[str]) -> list[Cost]:
   Raises:
     ValueError: If there is no such suite.
   """
-  minutes = {
-    record.trial: record.seconds * record.cores / 60 for record in found
-  }
+  minutes = {record.trial: record.core_s / 60 for record in found}
   return [_cost(name, minutes) for name in names]
 
 

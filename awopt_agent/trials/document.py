@@ -75,7 +75,7 @@ def _summary(found: results.Results) -> str:
 
 
 def _core_time(found: results.Results) -> str:
-  seconds = sum(record.seconds * record.cores for record in found.records)
+  seconds = sum(record.core_s for record in found.records)
   return formats.minutes(seconds / 60)
 
 

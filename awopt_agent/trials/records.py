@@ -14,7 +14,15 @@ from typing import Any
 
 from awopt_agent import statistics
 
-__all__ = ['Point', 'Record', 'path_of', 'read', 'read_all', 'write']
+__all__ = [
+  'Point',
+  'Record',
+  'find_same',
+  'path_of',
+  'read',
+  'read_all',
+  'write',
+]
 
 _ENDING = '.jsonl.gz'
 
@@ -61,6 +69,8 @@ class Record:
     cores: On which it ran.
     points: Measurements, in order of time.
     settings: Fingerprint of what the trial's suite bound.
+    same_as: Variant whose run this is too: the two names bind the same. Empty
+      for a run of its own.
   """
 
   grid: str
@@ -76,11 +86,17 @@ class Record:
   cores: int
   points: tuple[Point, ...]
   settings: str = ''
+  same_as: str = ''
 
   @property
   def trial(self) -> str:
     """Name of the trial."""
     return f'{self.grid}/{self.variant}/{self.seed}'
+
+  @property
+  def core_s(self) -> float:
+    """Core seconds that were spent for this record; once for each run."""
+    return 0.0 if self.same_as else self.seconds * self.cores
 
   def judged(self, point: Point) -> statistics.SuccessRate | None:
     """Returns the success by which the trial is judged at a point.
@@ -157,6 +173,26 @@ def read_all(folder: str) -> list[Record]:
   paths = glob.glob(os.path.join(glob.escape(folder), '*', f'*{_ENDING}'))
   found = [read(path) for path in paths]
   return sorted(found, key=lambda r: (r.grid, r.variant, r.seed))
+
+
+def find_same(
+  folder: str, *, grid: str, seed: int, sources: str, settings: str
+) -> Record | None:
+  """Returns the record of a run that differs from another by its name alone.
+
+  Args:
+    folder: Of all records.
+    grid: Of the trial.
+    seed: Of the trial.
+    sources: Fingerprint that the record must have.
+    settings: Likewise.
+  """
+  for path in sorted(glob.glob(path_of(glob.escape(folder), grid, '*', seed))):
+    record = read(path)
+    found = record.seed, record.sources, record.settings
+    if found == (seed, sources, settings) and not record.same_as:
+      return record
+  return None
 
 
 def _header(record: Record) -> dict[str, Any]:

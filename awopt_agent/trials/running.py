@@ -129,10 +129,31 @@ class Runner:
     if folder.has_ended:
       self._record(planned, folder)
       return
+    if self._takes_over(planned):
+      return
     folder.begin(planned.identity, sources.commit())
     training = commands.training(trial, folder.path, d3rlpy=self._d3rlpy)
     process = self._start(training, folder, core)
     self._jobs.append(_Job(planned, folder, core, process))
+
+  def _takes_over(self, planned: planning.Planned) -> bool:
+    """Records a trial that has been run under another name, if it has."""
+    trial = planned.trial
+    same = records.find_same(
+      self._records_dir,
+      grid=trial.grid,
+      seed=trial.seed,
+      **dataclasses.asdict(planned.identity),
+    )
+    if same is None:
+      return False
+    record = dataclasses.replace(
+      same, variant=trial.variant, same_as=same.variant
+    )
+    records.write(record, self._records_dir)
+    self._outcome.done += 1
+    self._bar.say(f'{record.trial}: the same run as {same.trial}')
+    return True
 
   def _start(self, command, folder, core: int) -> role_process.Process:
     return commands.start(

@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 
 import pytest
@@ -19,6 +20,12 @@ def test_a_record_has_its_place_by_the_trials_name(tmp_path):
   assert fakes.make_record(seed=2).trial == 'bowl/awopt/2'
 
 
+def test_a_run_under_two_names_cost_its_time_once():
+  record = fakes.make_record(cores=2)
+  assert record.core_s == 53.0  # 2 * 26.5
+  assert dataclasses.replace(record, same_as='awac').core_s == 0
+
+
 def test_the_lines_are_as_documented(tmp_path):
   evaluated = fakes.make_point(
     'evaluate', 20, bindings=("make.world = 'real'",)
@@ -31,7 +38,7 @@ def test_the_lines_are_as_documented(tmp_path):
     '"variant": "awopt", "seed": 0, "headline": "cem", "commit": '
     f'"{"0" * 40}", "sources": "abc", "config": '
     '"TrainConfig.pretrain_steps = 100\\n", "versions": {"tensorflow": '
-    '"2.15.1"}, "seconds": 26.5, "cores": 1, "settings": ""}'
+    '"2.15.1"}, "seconds": 26.5, "cores": 1, "settings": "", "same_as": ""}'
   )
   # Wilson at 90%, z = 1.644854, z^2 = 2.705543: scale 1 + .676386 = 1.676386;
   # middle (.75 + .338193) / 1.676386 = .649130; half 1.644854 / 1.676386 *

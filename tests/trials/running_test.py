@@ -76,6 +76,20 @@ def test_trials_run_in_their_order_and_are_recorded(run, tmp_path, programs):
   assert 0 < found[0].seconds < 60
 
 
+def test_a_run_under_two_names_is_run_once(run, tmp_path, programs):
+  first = fakes.make_trial(variant='awac_p')
+  # The same files by another name, another seed, and other settings.
+  again = fakes.make_trial(variant='explorer_actor')
+  seed = fakes.make_trial(variant='explorer_actor', seed=1)
+  other = fakes.make_trial(variant='awac', bindings=('make.robot = "panda"',))
+  assert run([first, again, seed, other]).done == 4
+  assert programs['started'] == [first.name, seed.name, other.name]
+  found = {r.trial: r for r in records.read_all(str(tmp_path / 'records'))}
+  assert found[again.name].same_as == 'awac_p'
+  assert found[again.name].points == found[first.name].points
+  assert [r.same_as for r in found.values()].count('') == 3
+
+
 def test_a_line_tells_what_each_trial_came_to(run, capsys):
   run(_trials(1))
   # Wilson at 90%: scale 1 + 2.705543 / 7 = 1.386506; middle (.428571 +
