@@ -7,6 +7,7 @@ from awopt_agent.serving import predictor as predictor_lib
 from awopt_agent.train import (
   builders,
   evaluation,
+  loop,  # noqa: F401  Its gin names.
   metrics,
   run_folder,
   seeds,
