@@ -13,6 +13,7 @@ import pytest
 
 from awopt_agent.train import launch, role, serve, train_config
 from awopt_agent.train.roles import config as roles_config
+from awopt_agent.trials import report_cli
 
 yaml = pytest.importorskip('yaml')
 
@@ -24,6 +25,7 @@ PARSERS = {
   'awopt-launch': launch._parse,
   'awopt-role': role._parse,
   'awopt-serve': serve._parse,
+  'awopt-report': report_cli._parse,
 }
 
 

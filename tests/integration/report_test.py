@@ -11,17 +11,17 @@ import pytest
 
 from awopt_agent.trials import records
 
-pytestmark = pytest.mark.programs
+pytestmark = [pytest.mark.programs, pytest.mark.timeout(600)]
 
 _LIMIT_S = 240
-# 1,000 steps of pre-training last long enough to be stopped in.
+# 400 steps of pre-training last long enough to be stopped in.
 _SUITE = """
 include 'suite/smoke.gin'
 Suite.grids = [@offline/Grid()]
 offline/Grid.variants = ['bc', 'awopt']
 offline/Grid.bindings = [
     "TrainConfig.demonstrations = 'demos/smoke'",
-    'TrainConfig.pretrain_steps = 1000',
+    'TrainConfig.pretrain_steps = 400',
     'TrainConfig.practice_episodes = 8',
 ]
 """
@@ -89,7 +89,7 @@ def test_a_suite_that_was_stopped_goes_on_and_is_recorded(start, tmp_path):
   for record in (one, two):
     phases = [point.phase for point in record.points]
     assert [phases[0], *phases[-2:]] == ['pretrain', 'end', 'evaluate']
-    assert record.points[0].learner_step == 1000
+    assert record.points[0].learner_step == 400
     assert record.points[-1].bindings == ("make.world = 'real'",)
     assert all(record.judged(point) for point in record.points)
     times = [point.seconds for point in record.points]
