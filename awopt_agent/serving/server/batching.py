@@ -5,7 +5,7 @@ import collections
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +14,8 @@ __all__ = ['Batcher', 'Full']
 
 Arrays = Mapping[str, np.ndarray]
 
-# Of the time that a batch takes, which the next one may wait for company.
-_COMPANY = 0.25
+# Of the time that a batch takes, for which the next one waits for one more.
+_COMPANY = 0.5
 
 
 class Full(Exception):  # noqa: N818  The caller refuses a request.
@@ -51,7 +51,7 @@ class Batcher:
   """One thread that computes, and whatever came meanwhile as its next batch.
 
   Who comes alone is computed alone and at once. Only where several were
-  computed together, the next batch waits a moment for them to come back.
+  computed together, the next batch waits for them to come back.
   """
 
   def __init__(
@@ -78,9 +78,10 @@ class Batcher:
     self._waiting: collections.deque[_Request] = collections.deque()
     self._changed = threading.Condition()
     self._closed = False
-    # Requests in the two latest batches, and the time the last one took.
-    self._latest: collections.deque[int] = collections.deque([1, 1], maxlen=2)
-    self._took_s = 0.0
+    # Requests that were here when the latest batch was done, and how long the
+    # latest two took: one may have been held up.
+    self._expected = 1
+    self._took_s: collections.deque[float] = collections.deque([0.0], maxlen=2)
     self._stuck_after_s = stuck_after_s
     self._began_s: float | None = None
     self._thread = threading.Thread(
@@ -126,7 +127,8 @@ class Batcher:
       if self._closed or len(self._waiting) >= self._most_waiting:
         raise Full
       self._waiting.append(request)
-      self._changed.notify()
+      if len(self._waiting) == 1 or self._are_all_here():
+        self._changed.notify()
     return await answer
 
   def close(self) -> None:
@@ -138,12 +140,12 @@ class Batcher:
 
   def _work(self) -> None:
     while batch := self._take():
-      self._observe(len(batch), sum(request.rows or 1 for request in batch))
+      self._observe(len(batch), _rows(batch))
       self._began_s = start_s = time.perf_counter()
       answers = list(_compute(batch))
-      self._took_s = time.perf_counter() - start_s
+      self._took_s.append(time.perf_counter() - start_s)
       self._began_s = None
-      self._latest.append(len(batch))
+      self._expected = len(batch) + len(self._waiting)
       try:
         _deliver(batch, answers)
       except RuntimeError:  # The loop of those who asked is closed.
@@ -167,28 +169,35 @@ class Batcher:
           return batch
 
   def _await_company(self) -> None:
-    """Waits a moment for those who were answered together just now.
+    """Waits for those who were here together just now, while they come.
 
     They come back one after the other: without it, the first of them would be
     computed alone, and the others would wait for that.
     """
-    if max(self._latest) == 1:
-      return
-    expected = sum(self._latest)
-    end_s = time.perf_counter() + _COMPANY * self._took_s
-    while len(self._waiting) < expected and not self._closed:
-      left_s = end_s - time.perf_counter()
-      if left_s <= 0 or not self._changed.wait(left_s):
+    while not self._closed and not self._are_all_here():
+      before = len(self._waiting)
+      self._changed.wait(_COMPANY * min(self._took_s))
+      if len(self._waiting) == before:
         return
+
+  def _are_all_here(self) -> bool:
+    return (
+      len(self._waiting) >= self._expected
+      or _rows(self._waiting) >= self._most_rows
+    )
 
   def _join(self, kept: Sequence[_Request]) -> list[_Request]:
     batch = [*kept[:1]]
-    rows = sum(one.rows or 1 for one in batch)
+    rows = _rows(batch)
     for one in kept[1:]:
       if one.joins(batch[0]) and rows + (one.rows or 1) <= self._most_rows:
         batch.append(one)
         rows += one.rows or 1
     return batch
+
+
+def _rows(requests: Iterable[_Request]) -> int:
+  return sum(request.rows or 1 for request in requests)
 
 
 def _compute(batch: Sequence[_Request]) -> Iterator[Any]:

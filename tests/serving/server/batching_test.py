@@ -77,7 +77,7 @@ def test_who_comes_alone_is_computed_alone(predictor, batcher):
   assert [rows for _, rows in predictor.batches] == [[0], [1], [2]]
 
 
-def test_those_who_were_together_are_awaited(predictor, batcher):
+def test_those_who_were_here_together_are_awaited(predictor, batcher):
   async def ask():
     first = ask_for(batcher, predictor, 0)
     await asyncio.to_thread(predictor.entered.acquire)
@@ -85,22 +85,37 @@ def test_those_who_were_together_are_awaited(predictor, batcher):
     await asyncio.sleep(0.01)
     predictor.go.set()
     await asyncio.gather(first, *others)
-    batcher._took_s = 4.0  # So that a quarter is a second, on any machine.
-    again = []
-    for value in (3, 4, 5):
-      again.append(ask_for(batcher, predictor, value))
-      await asyncio.sleep(0.01)
+    batcher._took_s = [2.0]  # So that a half is a second, on any machine.
+    again = [ask_for(batcher, predictor, 3)]
+    await asyncio.sleep(0.01)
+    again.append(ask_for(batcher, predictor, 4))
     await asyncio.gather(*again)
-    # That batch took no time, and so the next one waits for nobody.
+    batcher._took_s = [0.04]
+    # Nobody joins it within 0.02 s, and so nobody is expected any more.
+    await ask_for(batcher, predictor, 5)
+    batcher._took_s = [100.0]
     await ask_for(batcher, predictor, 6)
 
   run(ask())
   assert [rows for _, rows in predictor.batches] == [
     [0],
     [1, 2],
-    [3, 4, 5],
+    [3, 4],
+    [5],
     [6],
   ]
+
+
+def test_a_full_batch_awaits_nobody(predictor, batcher):
+  run(held(predictor, batcher, [([i],) for i in range(1, 6)]))
+  # 4 + 1 more were here then: 5 are expected, but 4 fit.
+  batcher._took_s = [100.0]
+
+  async def ask():
+    await asyncio.gather(*[ask_for(batcher, predictor, 7) for _ in range(4)])
+
+  run(ask())
+  assert predictor.batches[-1] == ('double', [7] * 4)
 
 
 def test_a_batch_has_no_more_rows_than_it_may(predictor, batcher):
