@@ -33,6 +33,7 @@ def run(flags: argparse.Namespace) -> str:
   """
   if os.environ.get('NOSPIN'):
     import tensorflow as tf
+
     config = tf.compat.v1.ConfigProto()
     config.experimental.disable_thread_spinning = True
     tf.compat.v1.enable_eager_execution(config)

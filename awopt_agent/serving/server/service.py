@@ -245,11 +245,9 @@ class Service:
       arrays = decode(record)
       checked = served.predictor.check(signature, arrays)
       rows = len(next(iter(checked.values()))) if record.batched else None
-      outputs = await self._batcher.run(
+      return await self._batcher.run(
         served.predictor, signature, checked if record.batched else arrays, rows
       )
-      _check_finite(outputs)
-    return outputs
 
   @contextlib.asynccontextmanager
   async def in_time(self, seconds: float | None = None):
@@ -320,12 +318,3 @@ def _as_refusals() -> Iterator[None]:
     raise refusals.Refusal(
       'INTERNAL', 'failed', f'the policy failed: {files.first_line(error)}'
     ) from error
-
-
-def _check_finite(outputs: Arrays) -> None:
-  for name, value in outputs.items():
-    if value.dtype.kind == 'f' and not np.all(np.isfinite(value)):
-      raise FloatingPointError(
-        f'the policy answers {name!r} that is not finite; serve another '
-        'version.'
-      )
