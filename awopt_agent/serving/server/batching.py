@@ -2,10 +2,11 @@
 
 import asyncio
 import collections
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ class _Request(NamedTuple):
   Attributes:
     predictor: Runs it; `Predictor` or its like.
     signature: Name of the signature.
-    arrays: Inputs by name, checked.
+    arrays: Inputs by name, of its types and shapes.
     rows: In each of them; None where the signature takes no batch.
     answer: Receives the outputs.
   """
@@ -111,7 +112,8 @@ class Batcher:
     Args:
       predictor: `Predictor`, or its like.
       signature: Name of the signature.
-      arrays: Inputs `[rows, ...]` by name, checked.
+      arrays: Inputs `[rows, ...]` by name, of its types and shapes. Their
+        values are checked with those of the batch.
       rows: None where the signature takes no batch.
 
     Returns:
@@ -142,7 +144,7 @@ class Batcher:
     while batch := self._take():
       self._observe(len(batch), _rows(batch))
       self._began_s = start_s = time.perf_counter()
-      answers = list(_compute(batch))
+      answers = _compute(batch)
       self._took_s.append(time.perf_counter() - start_s)
       self._began_s = None
       self._expected = len(batch) + len(self._waiting)
@@ -200,18 +202,32 @@ def _rows(requests: Iterable[_Request]) -> int:
   return sum(request.rows or 1 for request in requests)
 
 
-def _compute(batch: Sequence[_Request]) -> Iterator[Any]:
-  """Yields each request's outputs, or what was raised for it."""
+def _compute(batch: Sequence[_Request]) -> list[Any]:
+  """Returns each request's outputs, or what was raised for it."""
   try:
-    yield from _compute_together(batch)
+    return _compute_together(batch)
   except Exception as error:
     if len(batch) == 1:
-      yield error
-      return
-    # One spoils all, such as a picture that shows its damage only when it is
-    # decoded: the others shall not pay for it.
-    for request in batch:
-      yield from _compute([request])
+      return [error]
+  # One spoils all: the others shall not pay for it. What shows its damage only
+  # when it is computed, such as a picture, is not found before.
+  problems = [_problem(request) for request in batch]
+  sound = [
+    request
+    for request, problem in zip(batch, problems, strict=True)
+    if problem is None
+  ]
+  groups = [sound] if len(sound) < len(batch) else [[one] for one in batch]
+  answers = itertools.chain.from_iterable(map(_compute, filter(None, groups)))
+  return [problem or next(answers) for problem in problems]
+
+
+def _problem(request: _Request) -> Exception | None:
+  try:
+    request.predictor.check(request.signature, request.arrays)
+  except Exception as error:
+    return error
+  return None
 
 
 def _compute_together(batch: Sequence[_Request]) -> list[dict[str, np.ndarray]]:

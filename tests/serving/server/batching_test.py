@@ -8,7 +8,7 @@ from awopt_agent.serving.server import batching
 
 
 class Doubling:
-  """Doubles; waits until it may, and refuses rows of 13."""
+  """Doubles; waits until it may, refuses rows of 13, and fails at 17."""
 
   def __init__(self):
     self.batches = []
@@ -19,9 +19,14 @@ class Doubling:
     self.batches.append((signature, arrays['x'].tolist()))
     self.entered.release()
     assert self.go.wait(10)
+    self.check(signature, arrays)
+    if 17 in arrays['x']:
+      raise ArithmeticError('17 is too much')
+    return {'y': 2 * arrays['x']}
+
+  def check(self, signature, arrays):
     if 13 in arrays['x']:
       raise ValueError('13 brings bad luck')
-    return {'y': 2 * arrays['x']}
 
 
 def run(body):
@@ -158,10 +163,26 @@ def test_what_takes_no_batch_is_computed_alone(predictor, batcher):
   assert predictor.batches[1:] == [('b', [1]), ('b', [2])]
 
 
-def test_one_bad_request_does_not_fail_its_neighbours(predictor, batcher):
-  answers = run(held(predictor, batcher, [([1],), ([13],), ([2],)]))
+def test_a_bad_request_does_not_fail_its_neighbours(predictor, batcher):
+  answers = run(held(predictor, batcher, [([1],), ([13],), ([2],), ([13],)]))
   assert (answers[1], answers[3]) == ([2], [4])
-  assert isinstance(answers[2], ValueError)
+  assert all(isinstance(answers[at], ValueError) for at in (2, 4))
+  rows = [rows for _, rows in predictor.batches]
+  assert rows == [[0], [1, 13, 2, 13], [1, 2]]
+
+
+def test_bad_requests_alone_are_all_refused(predictor, batcher):
+  answers = run(held(predictor, batcher, [([13],), ([13],)]))
+  assert [type(answer) for answer in answers[1:]] == [ValueError] * 2
+  assert [rows for _, rows in predictor.batches] == [[0], [13, 13]]
+
+
+def test_what_fails_when_it_is_computed_fails_alone(predictor, batcher):
+  answers = run(held(predictor, batcher, [([1],), ([17],), ([13],), ([2],)]))
+  kinds = [type(answer) for answer in answers]
+  assert kinds == [list, list, ArithmeticError, ValueError, list]
+  rows = [rows for _, rows in predictor.batches]
+  assert rows == [[0], [1, 17, 13, 2], [1, 17, 2], [1], [17], [2]]
 
 
 def test_refuses_when_too_many_wait(predictor, batcher):
