@@ -4,6 +4,7 @@ A picture as numbers is thousands of lists of three, each an object of
 Python's, of which an array is made at once: most of a server's time.
 """
 
+import itertools
 import re
 from typing import Any
 
@@ -20,8 +21,8 @@ _MOST_STRINGS = 4096
 # Of NumPy's arrays.
 _MOST_LEVELS = 32
 _SPACE = b' \t\r\n'
-# What stands between a key and its value, then the value, then what follows.
-_VALUE = re.compile(rb'([ \t\r\n]*:[ \t\r\n]*)(\[)')
+# What stands between a key and a list.
+_COLON = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*(?=\[)')
 
 
 def lift(body: bytes) -> tuple[bytes, dict[str, np.ndarray]]:
@@ -36,19 +37,18 @@ def lift(body: bytes) -> tuple[bytes, dict[str, np.ndarray]]:
     to the last comma, stays where it is.
   """
   arrays: dict[str, np.ndarray] = {}
-  if len(body) < _LONG or b'\\u0000' in body:
+  # Where a character is escaped, strings could end elsewhere, or be marks.
+  if len(body) < _LONG or b'\\' in body:
     return body, arrays
   pieces = body.split(b'"', _MOST_STRINGS)
   for index, piece in enumerate(pieces):
-    if len(piece) < _LONG or not (found := _VALUE.match(piece)):
+    # Every other one is the inside of a string.
+    if index % 2 or len(piece) < _LONG or not (found := _COLON.match(piece)):
       continue
-    start, brace = found.start(2), piece.find(b'}')
-    value = piece[start : brace if brace >= 0 else len(piece)]
-    value = value.rstrip(_SPACE + b',')
+    start = found.end()
+    value = piece[start:].split(b'}', 1)[0].rstrip(_SPACE + b',')
     array = _read(value)
     if array is not None:
-      # No text of a client's: it has no such character, as was seen above.
-      # Were this inside of a string, it would end there, and be no JSON.
       arrays[f'\0{index}'] = array
       mark = b'"\\u0000%d"' % index
       pieces[index] = piece[:start] + mark + piece[start + len(value) :]
@@ -61,22 +61,24 @@ def _read(text: bytes) -> np.ndarray | None:
   try:
     # With its spaces, for 1 2 is not 12.
     numbers = orjson.loads(b'[%b]' % text.translate(None, b'[]'))
-    array = np.frombuffer(bytes(numbers), np.uint8).reshape(_shape(compact))
+    array = np.frombuffer(bytes(numbers), np.uint8)
+    array = array.reshape(_shape(compact, array.size))
   except (TypeError, ValueError):
     return None
   # Whatever was read wrong, such as an uneven list, true or 1]2, is written
   # otherwise.
-  return array if _write(array) == compact else None
+  return array if array.size and _write(array) == compact else None
 
 
-def _shape(text: bytes) -> list[int]:
+def _shape(text: bytes, size: int) -> list[int]:
   """Returns the shape of nested lists by the first one of each level."""
   depth = min(_MOST_LEVELS, len(text) - len(text.lstrip(b'[')))
-  sizes: list[int] = []
-  for level in range(1, depth + 1):
-    inner = int(np.prod(sizes, dtype=int))
-    numbers = text[: text.find(b']' * level)].count(b',') + 1
-    sizes.append(numbers // inner)
+  # Numbers in the first list of each level.
+  counts = [
+    text[: text.find(b']' * level)].count(b',') + 1 for level in range(1, depth)
+  ]
+  ends = [1, *counts, size]
+  sizes = [after // before for before, after in itertools.pairwise(ends)]
   return sizes[::-1]
 
 
