@@ -75,7 +75,8 @@ class Grid:
   Attributes:
     name: Of the setting; two suites that have the same share its trials.
     task: Such as `compostables`, of `task/compostables.gin`.
-    variants: Such as `awopt`, of `variant/awopt.gin`, or `d3rlpy_awac`.
+    variants: Such as `awopt`, of `variant/awopt.gin`, or `d3rlpy_awac`, of
+      `peer/awac.gin`.
     seeds: Of the runs.
     gin_files: Before those of task and variant.
     bindings: After those of task and variant.
@@ -107,9 +108,10 @@ class Grid:
 
   def trial(self, variant: str, seed: int) -> Trial:
     """Returns a trial of this setting."""
-    files = [*self.gin_files, f'task/{self.task}.gin']
-    if not variant.startswith(_PEER):
-      files.append(f'variant/{variant}.gin')
+    method = f'variant/{variant}.gin'
+    if variant.startswith(_PEER):
+      method = f'peer/{variant.removeprefix(_PEER)}.gin'
+    files = [*self.gin_files, f'task/{self.task}.gin', method]
     return Trial(
       grid=self.name,
       task=self.task,
