@@ -10,11 +10,26 @@ import gin
 
 from awopt_agent.train import config
 
-__all__ = ['Evaluation', 'Grid', 'Suite', 'Trial', 'load', 'sweep']
+__all__ = [
+  'Evaluation',
+  'Grid',
+  'Suite',
+  'Trial',
+  'load',
+  'method_file',
+  'sweep',
+]
 
 # Names become names of folders.
 _NAME = re.compile(r'[\w.=-]+')
 _PEER = 'd3rlpy_'
+
+
+def method_file(variant: str) -> str:
+  """Returns the gin file of a method, below the project's `gin/`."""
+  if variant.startswith(_PEER):
+    return f'peer/{variant.removeprefix(_PEER)}.gin'
+  return f'variant/{variant}.gin'
 
 
 @gin.configurable
@@ -108,10 +123,8 @@ class Grid:
 
   def trial(self, variant: str, seed: int) -> Trial:
     """Returns a trial of this setting."""
-    method = f'variant/{variant}.gin'
-    if variant.startswith(_PEER):
-      method = f'peer/{variant.removeprefix(_PEER)}.gin'
-    files = [*self.gin_files, f'task/{self.task}.gin', method]
+    task = f'task/{self.task}.gin'
+    files = [*self.gin_files, task, method_file(variant)]
     return Trial(
       grid=self.name,
       task=self.task,
