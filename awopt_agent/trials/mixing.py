@@ -4,11 +4,9 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from awopt_agent.train import config
-from awopt_agent.trials import records, settings
+from awopt_agent.trials import records, settings, suite
 
 __all__ = ['mixture']
-
-_PEER = 'd3rlpy_'
 
 
 def mixture(found: Sequence[records.Record]) -> str | None:
@@ -39,5 +37,4 @@ def mixture(found: Sequence[records.Record]) -> str | None:
 
 def _bound_by_variants(found: Iterable[records.Record]) -> Iterable[str]:
   for record in found:
-    if not record.variant.startswith(_PEER):
-      yield from settings.bound([f'variant/{record.variant}.gin'])
+    yield from settings.bound([suite.method_file(record.variant)])

@@ -10,11 +10,26 @@ import gin
 
 from awopt_agent.train import config
 
-__all__ = ['Evaluation', 'Grid', 'Suite', 'Trial', 'load', 'sweep']
+__all__ = [
+  'Evaluation',
+  'Grid',
+  'Suite',
+  'Trial',
+  'load',
+  'method_file',
+  'sweep',
+]
 
 # Names become names of folders.
 _NAME = re.compile(r'[\w.=-]+')
 _PEER = 'd3rlpy_'
+
+
+def method_file(variant: str) -> str:
+  """Returns the gin file of a method, below the project's `gin/`."""
+  if variant.startswith(_PEER):
+    return f'peer/{variant.removeprefix(_PEER)}.gin'
+  return f'variant/{variant}.gin'
 
 
 @gin.configurable
@@ -75,7 +90,8 @@ class Grid:
   Attributes:
     name: Of the setting; two suites that have the same share its trials.
     task: Such as `compostables`, of `task/compostables.gin`.
-    variants: Such as `awopt`, of `variant/awopt.gin`, or `d3rlpy_awac`.
+    variants: Such as `awopt`, of `variant/awopt.gin`, or `d3rlpy_awac`, of
+      `peer/awac.gin`.
     seeds: Of the runs.
     gin_files: Before those of task and variant.
     bindings: After those of task and variant.
@@ -107,9 +123,8 @@ class Grid:
 
   def trial(self, variant: str, seed: int) -> Trial:
     """Returns a trial of this setting."""
-    files = [*self.gin_files, f'task/{self.task}.gin']
-    if not variant.startswith(_PEER):
-      files.append(f'variant/{variant}.gin')
+    task = f'task/{self.task}.gin'
+    files = [*self.gin_files, task, method_file(variant)]
     return Trial(
       grid=self.name,
       task=self.task,

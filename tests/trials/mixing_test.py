@@ -39,7 +39,7 @@ def test_methods_of_another_budget_are_named():
 
 
 def test_what_a_variants_file_binds_may_differ():
-  # awac.gin binds both; a peer has no file and no actor of ours.
+  # variant/awac.gin binds the first two, the peers' files the decay.
   found = [
     fakes.make_record(
       config="CriticConfig.target = 'max_q'\nTrainConfig.success_fraction = 0.5"
@@ -49,6 +49,11 @@ def test_what_a_variants_file_binds_may_differ():
       config="CriticConfig.target = 'actor'\n"
       'TrainConfig.success_fraction = None',
     ),
-    fakes.make_record(variant='d3rlpy_awac', config='AwacPeer.tau = 0.1'),
+    fakes.make_record(
+      variant='d3rlpy_awac', config='PeerConfig.actor_weight_decay = 0.5'
+    ),
+    fakes.make_record(
+      variant='d3rlpy_iql', config='PeerConfig.actor_weight_decay = 0.1'
+    ),
   ]
   assert mixing.mixture(found) is None

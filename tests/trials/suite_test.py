@@ -63,11 +63,11 @@ def test_a_trial_has_the_files_of_budget_task_and_variant_in_that_order(write):
   assert (first.task, first.peer) == ('green_bowl', None)
 
 
-def test_a_method_of_d3rlpy_has_no_file_of_a_variant(write):
+def test_a_method_of_d3rlpy_has_the_file_of_a_peer(write):
   path = write(_GRIDS + "b/Grid.variants = ['d3rlpy_cal_ql']\n")
   trial = next(t for t in suite.load([path]) if t.grid == 'b')
   assert trial.peer == 'cal_ql'
-  assert trial.gin_files == ('task/green_bowl.gin',)
+  assert trial.gin_files == ('task/green_bowl.gin', 'peer/cal_ql.gin')
 
 
 def test_suites_that_name_the_same_trial_share_it(write):

@@ -75,6 +75,13 @@ def test_a_process_starts_with_every_number():
   assert algorithm['settings']['batch_size'] == 64
 
 
+@pytest.mark.parametrize('peer', peer_config.PEERS)
+def test_each_peer_has_a_gin_file(peer):
+  config_lib.load([f'peer/{peer}.gin'], [])
+  assert peer_config.PEERS[peer]().actor_learning_rate == 1e-3
+  assert peer_config.PeerConfig().actor_weight_decay == 0.5
+
+
 _DEFAULTS = """
 import dataclasses, json
 import algorithms
