@@ -3,6 +3,8 @@ import pytest
 from awopt_agent.trials import blocks, claims, document, judging, results
 from tests.trials import made_up
 
+pytest.importorskip('matplotlib')
+
 
 def compose(tmp_path, *methods):
   made_up.write(tmp_path / 'records', *methods)

@@ -7,6 +7,8 @@ import pytest
 from awopt_agent.trials import figures, plots
 from tests.trials import made_up
 
+pytest.importorskip('matplotlib')
+
 FIGURE = figures.Figure(
   'one', 'One', 'bowl', ('awopt', 'd3rlpy_iql', 'bc', 'awac_p'), ''
 )

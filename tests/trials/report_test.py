@@ -1,7 +1,11 @@
 import time
 
+import pytest
+
 from awopt_agent.trials import report
 from tests.trials import made_up
+
+pytest.importorskip('matplotlib')
 
 
 def write(tmp_path):
