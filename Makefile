@@ -60,7 +60,7 @@ films: venv
 	      --gin_file task/$$task.gin --gin_file variant/awopt.gin \
 	      --gin_bindings "$$more" --root_dir runs/films/$$task || exit; \
 	  done; \
-	  $(BIN)/python -m awopt_agent.trials.films runs/films/$$task \
+	  $(BIN)/python -m awopt_agent.trials.evidence.films runs/films/$$task \
 	    docs/results/films/$$task.mp4 || exit; \
 	done
 

@@ -9,11 +9,11 @@ from awopt_agent.trials import (
   planning,
   preparing,
   rehearsal,
-  report,
   running,
   suite,
   trial_folder,
 )
+from awopt_agent.trials.evidence import report
 
 __all__ = ['run']
 
