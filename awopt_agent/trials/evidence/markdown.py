@@ -9,7 +9,7 @@ from awopt_agent.trials.evidence import formats, judging
 __all__ = ['render']
 
 _PAGE = (
-  'Curves against time, plots of the intervals and films are in '
+  'Curves against time{films} and plots of the intervals are in '
   '[{page}]({page}), which is one file.'
 )
 
@@ -30,7 +30,8 @@ def render(
     films: Paths, relative to the file.
   """
   parts = [part for block in blocks for part in _block(block, pictures, films)]
-  parts.insert(2, _PAGE.format(page=page))
+  shown = ', films' if films else ''
+  parts.insert(2, _PAGE.format(page=page, films=shown))
   return '\n\n'.join(parts) + '\n'
 
 

@@ -195,9 +195,10 @@ def _draw_offline(axes, shown: Sequence[Line], end: float) -> None:
 
 def _text(fig) -> str:
   file = io.StringIO()
-  fig.savefig(file, format='svg', metadata={'Date': None, 'Creator': None})
+  fig.savefig(file, format='svg')
   text = file.getvalue()
   text = text[text.index('<svg') :]
+  # It holds the time of day.
   text = re.sub(r' <metadata>.*?</metadata>\n', '', text, flags=re.DOTALL)
   text = _NAMES.sub('', text)
   # Laid out by the measures of a font that comes with matplotlib.

@@ -9,6 +9,8 @@ from awopt_agent.trials.evidence import (
 )
 from tests.trials.evidence import made_up
 
+pytest.importorskip('matplotlib')
+
 
 def compose(tmp_path, *methods):
   made_up.write(tmp_path / 'records', *methods)

@@ -7,6 +7,8 @@ import pytest
 from awopt_agent.trials.evidence import figures, plots
 from tests.trials.evidence import made_up
 
+pytest.importorskip('matplotlib')
+
 FIGURE = figures.Figure(
   'one', 'One', 'bowl', ('awopt', 'd3rlpy_iql', 'bc', 'awac_p'), ''
 )

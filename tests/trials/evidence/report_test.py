@@ -1,7 +1,11 @@
 import time
 
+import pytest
+
 from awopt_agent.trials.evidence import report
 from tests.trials.evidence import made_up
+
+pytest.importorskip('matplotlib')
 
 
 def write(tmp_path):

@@ -3,6 +3,8 @@ import pytest
 from awopt_agent.trials.evidence import judging, results
 from tests.trials.evidence import made_up
 
+pytest.importorskip('matplotlib')
+
 
 def gather(tmp_path, *methods):
   made_up.write(tmp_path / 'records', *methods)

@@ -54,5 +54,13 @@ def test_table_1_has_both_worlds_and_the_papers_number():
   assert (row.own.value, row.unseen.value) == pytest.approx((0.5, 0.3))
 
 
+def test_table_1_has_the_end_of_what_practises():
+  found = made_up.found(made_up.method('compostables', 'awopt', [(0.1, 0.8)]))
+  (table,) = tables.world_tables(found)
+  (row,) = table.rows
+  assert row.own.value == pytest.approx(0.8)
+  assert row.unseen is None
+
+
 def test_without_records_there_is_no_table_1():
   assert tables.world_tables(made_up.found()) == []
