@@ -6,7 +6,7 @@ TESTS ?=
 BIN := .venv/bin
 LINT := .venv-lint/bin
 
-.PHONY: help train test programs chaos control fuzz coverage lint format bench soak clean venv venv-lint
+.PHONY: help train test programs report films chaos control fuzz coverage lint format bench soak clean venv venv-lint
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,8 @@ help:
 	@echo 'make coverage  the same, and list the lines no test reached'
 	@echo 'make lint      style and types'
 	@echo 'make format    format the code in place'
+	@echo 'make report    docs/results.md and .html, from docs/results/records'
+	@echo 'make films     train on four tasks, and film it for the report: an hour'
 	@echo 'make bench     measure speed'
 	@echo 'make chaos     a run of many processes, killed 30 times'
 	@echo 'make control   a policy at 10 Hz for ten minutes, and twelve faults'
@@ -46,6 +48,21 @@ lint: venv-lint
 format: venv-lint
 	$(LINT)/ruff check --fix .
 	$(LINT)/ruff format .
+
+report: venv
+	$(BIN)/awopt-report
+
+# The first training exports the policy from before practice, the second goes on.
+films: venv
+	for task in indiscriminate_grasping green_bowl middle_bin compostables; do \
+	  for more in 'TrainConfig.practice_episodes = 0' ''; do \
+	    $(BIN)/awopt-train --gin_file base/trial.gin \
+	      --gin_file task/$$task.gin --gin_file variant/awopt.gin \
+	      --gin_bindings "$$more" --root_dir runs/films/$$task || exit; \
+	  done; \
+	  $(BIN)/python -m awopt_agent.trials.evidence.films runs/films/$$task \
+	    docs/results/films/$$task.mp4 || exit; \
+	done
 
 bench: venv
 	$(BIN)/python -m tests.benchmarks

@@ -114,7 +114,7 @@ def _checked(part: parts_lib.Part, value: Any, name: str) -> np.ndarray:
     )
   if array.size == 0 and 0 not in part.shape:
     raise ValueError(f'{name} is an empty batch; pass at least one row.')
-  if array.dtype.kind == 'f' and not np.all(np.isfinite(array)):
+  if array.dtype.kind == 'f' and not np.isfinite(array).all():
     raise ValueError(
       f'{name} holds NaN or infinity; check the sensor it comes from.'
     )
@@ -154,7 +154,7 @@ def _checked_bytes(value: Any, name: str) -> np.ndarray:
 
 def _check_range(part: parts_lib.Part, array: np.ndarray, name: str) -> None:
   for bound, sign in ((part.minimum, 1), (part.maximum, -1)):
-    if bound is None or _holds_by_type(array.dtype, bound, sign):
+    if bound is None or _is_within(array, bound, sign):
       continue
     # In floats: unsigned numbers have no negative differences.
     limit = np.asarray(bound, np.float64)
@@ -172,10 +172,14 @@ def _check_range(part: parts_lib.Part, array: np.ndarray, name: str) -> None:
       )
 
 
-def _holds_by_type(dtype, bound: np.ndarray, sign: int) -> bool:
-  """Tells whether no number of a type is beyond a bound, as in pictures."""
-  if dtype.kind not in 'iu':
-    return dtype.kind != 'f'
-  limits = np.iinfo(dtype)
-  least = limits.min if sign > 0 else limits.max
-  return bool(np.all(sign * (np.asarray(bound, np.float64) - least) <= 0))
+def _is_within(array: np.ndarray, bound: np.ndarray, sign: int) -> bool:
+  """Tells whether a quick look shows that nothing is beyond a bound."""
+  if array.dtype.kind == 'f':
+    return bool((array >= bound if sign > 0 else array <= bound).all())
+  if array.dtype.kind not in 'iu':
+    return True
+  # As in pictures, where no number of the type is beyond it.
+  limits = np.iinfo(array.dtype)
+  return bool(
+    np.max(bound) <= limits.min if sign > 0 else np.min(bound) >= limits.max
+  )

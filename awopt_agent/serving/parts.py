@@ -135,8 +135,11 @@ def flatten(parts: Sequence[Part], nest: Any, what: str) -> dict[str, Any]:
   """
   if parts[0].path == () and not isinstance(nest, Mapping):
     return {parts[0].name: nest}
-  found = {_name(path): leaf for path, leaf in _leaves(nest, (Mapping, tuple))}
   needed = {part.name for part in parts}
+  if isinstance(nest, dict) and nest.keys() == needed:
+    if all(isinstance(value, np.ndarray) for value in nest.values()):
+      return nest
+  found = {_name(path): leaf for path, leaf in _leaves(nest, (Mapping, tuple))}
   problems = [f'lacks {name!r}' for name in sorted(needed - set(found))]
   problems += [
     f'has an unknown {name!r}' for name in sorted(set(found) - needed)

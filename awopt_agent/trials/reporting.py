@@ -1,6 +1,5 @@
 """A run of awopt-report from its flags to its last line."""
 
-import importlib
 import os
 from collections.abc import Sequence
 
@@ -14,11 +13,11 @@ from awopt_agent.trials import (
   suite,
   trial_folder,
 )
+from awopt_agent.trials.evidence import report
 
 __all__ = ['run']
 
 _State = planning.State
-_REPORT = 'awopt_agent.trials.report'
 
 
 def run(flags) -> str:
@@ -36,8 +35,7 @@ def run(flags) -> str:
   """
   records_dir = flags.records or _default_records(flags.root_dir)
   if not flags.suite:
-    out = os.path.dirname(os.path.abspath(records_dir))
-    return importlib.import_module(_REPORT).build(records_dir, out)
+    return report.build(records_dir, _report_folder(flags))
   cores = running.cores(flags.jobs)
   planned = planning.plan(
     suite.load(flags.suite),
@@ -54,10 +52,21 @@ def run(flags) -> str:
 
 def _default_records(root_dir: str) -> str:
   """Returns the checkout's folder of records; elsewhere one of the trials."""
+  return os.path.join(_docs() or root_dir, 'results', 'records')
+
+
+def _report_folder(flags) -> str:
+  """Returns where the report goes; other records leave the checkout's alone."""
+  if flags.records:
+    return os.path.dirname(os.path.abspath(flags.records))
+  return _docs() or flags.root_dir
+
+
+def _docs() -> str:
+  """Returns the checkout's folder of documents; '' elsewhere."""
   checkout = os.path.dirname(resources.gin_root())
-  if os.path.isfile(os.path.join(checkout, 'setup.py')):
-    return os.path.join(checkout, 'docs', 'results', 'records')
-  return os.path.join(root_dir, 'records')
+  is_checkout = os.path.isfile(os.path.join(checkout, 'setup.py'))
+  return os.path.join(checkout, 'docs') if is_checkout else ''
 
 
 def _run(flags, planned, records_dir: str, cores: Sequence[int]) -> str:

@@ -12,7 +12,7 @@ import itertools
 import numpy as np
 
 from awopt_agent import statistics
-from awopt_agent.trials import estimates, measures
+from awopt_agent.trials.evidence import estimates, measures
 
 _TRIES = 300
 _DRAWS = 300

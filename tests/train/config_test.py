@@ -153,33 +153,3 @@ def test_what_may_change_is_passed_over():
 def test_comments_and_order_make_no_difference_but_a_hash_in_a_value_does():
   assert not config.changed_bindings('# A\na = 1\nb = 2', 'b = 2\n\na = 1')
   assert config.changed_bindings("a.path = 'x#1'", "a.path = 'x#2'")
-
-
-@pytest.mark.parametrize(
-  'binding, named',
-  [
-    ('pretrain_steps = -1', 'pretrain_steps must be >= 0, got -1'),
-    ('pretrain_steps = "ten"', "pretrain_steps must be int, got 'ten'"),
-    ('practice_episodes = 24.5', 'practice_episodes must be int, got 24.5'),
-    ('demonstrations = 3', 'demonstrations must be a folder, a TFDS name'),
-    ('offline = True', 'offline has no environment to practise in'),
-    ('replay_ratio = 0', 'replay_ratio must be > 0, got 0'),
-    ('num_envs = 0', 'num_envs must be >= 1, got 0'),
-    ('eval_every = 0', 'eval_every must be >= 1, got 0'),
-    ('final_eval_episodes = 0', 'final_eval_episodes must be >= 1, got 0'),
-    ('success_fraction = 2', 'success_fraction must be in [0, 1] or None'),
-  ],
-)
-def test_numbers_that_make_no_sense_are_refused_by_name(binding, named):
-  config.load([], [*_TRAIN, f'TrainConfig.{binding}'])
-  with pytest.raises(ValueError, match='TrainConfig') as raised:
-    train_config.TrainConfig()
-  assert named in str(raised.value)
-
-
-@pytest.mark.parametrize(
-  'binding', ['success_fraction = None', 'replay_ratio = 1', 'pretrain_steps=0']
-)
-def test_numbers_that_make_sense_are_taken(binding):
-  config.load([], [*_TRAIN, f'TrainConfig.{binding}'])
-  train_config.TrainConfig()

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 
-from awopt_agent import statistics
 from awopt_agent.experience import replay as replay_lib
 from awopt_agent.experience import tables
 from awopt_agent.train import (
@@ -324,22 +323,6 @@ def test_an_environment_that_dies_in_practice_ends_the_run(tmp_path):
     with pytest.raises(ChildProcessError):
       parts.trainer.practise()
     assert parts.store.latest()
-
-
-def test_a_round_has_a_step_for_each_process():
-  with pytest.raises(ValueError, match='round_steps must be >= .*got 3'):
-    _config(num_envs=4, num_parallel_environments=4, round_steps=3)
-
-
-def test_rates_are_described_in_one_line():
-  rates = {
-    'actor': statistics.SuccessRate(1, 2),
-    'cem': statistics.SuccessRate(2, 2),
-  }
-  assert phases.describe(rates) == (
-    'success in 2 episodes [90% interval]: actor 0.50 [0.12, 0.88], '
-    'cem 1.00 [0.43, 1.00]'
-  )
 
 
 def test_the_headline_alone_is_evaluated_where_that_is_asked_for(tmp_path):

@@ -37,10 +37,10 @@ def _report(monkeypatch, tmp_path, signals):
   monkeypatch.setattr(commands, 'training', training)
   path = tmp_path / 'mine.gin'
 
-  def report(*flags, text=_SUITE):
+  def report(*flags, text=_SUITE, suites=(str(path),)):
     path.write_text(text)
     return argparse.Namespace(
-      suite=[str(path)],
+      suite=list(suites),
       root_dir=str(tmp_path / 'trials'),
       records=str(tmp_path / 'records'),
       jobs=1,
@@ -145,3 +145,22 @@ def test_an_unknown_suite_is_one_line_and_code_1(monkeypatch, signals):
 
 def test_records_of_a_checkout_are_among_its_documents():
   assert reporting._default_records('runs/x').endswith('docs/results/records')
+
+
+def test_without_a_suite_the_report_is_made(report, tmp_path):
+  report()
+  line = report(suites=[])
+  assert line.startswith(f'{tmp_path}/results.html: 2 trials; ')
+  assert (tmp_path / 'results.md').exists()
+
+
+def test_the_report_of_other_records_stays_beside_them(monkeypatch):
+  def folder(*flags):
+    monkeypatch.setattr(sys, 'argv', ['awopt-report', *flags])
+    return reporting._report_folder(report_cli._parse())
+
+  assert folder('--records', '/else/records') == '/else'
+  assert folder().endswith('docs')
+  monkeypatch.setattr(reporting.resources, 'gin_root', lambda: '/nowhere/gin')
+  assert folder('--root_dir', 'runs/x') == 'runs/x'
+  assert reporting._default_records('runs/x') == 'runs/x/results/records'

@@ -2,10 +2,11 @@
 
 import asyncio
 import collections
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ __all__ = ['Batcher', 'Full']
 
 Arrays = Mapping[str, np.ndarray]
 
-# Of the time that a batch takes, which the next one may wait for company.
-_COMPANY = 0.25
+# Of the time that a batch takes, for which the next one waits for one more.
+_COMPANY = 0.5
 
 
 class Full(Exception):  # noqa: N818  The caller refuses a request.
@@ -28,7 +29,7 @@ class _Request(NamedTuple):
   Attributes:
     predictor: Runs it; `Predictor` or its like.
     signature: Name of the signature.
-    arrays: Inputs by name, checked.
+    arrays: Inputs by name, of its types and shapes.
     rows: In each of them; None where the signature takes no batch.
     answer: Receives the outputs.
   """
@@ -51,7 +52,7 @@ class Batcher:
   """One thread that computes, and whatever came meanwhile as its next batch.
 
   Who comes alone is computed alone and at once. Only where several were
-  computed together, the next batch waits a moment for them to come back.
+  computed together, the next batch waits for them to come back.
   """
 
   def __init__(
@@ -78,9 +79,10 @@ class Batcher:
     self._waiting: collections.deque[_Request] = collections.deque()
     self._changed = threading.Condition()
     self._closed = False
-    # Requests in the two latest batches, and the time the last one took.
-    self._latest: collections.deque[int] = collections.deque([1, 1], maxlen=2)
-    self._took_s = 0.0
+    # Requests that were here when the latest batch was done, and how long the
+    # latest two took: one may have been held up.
+    self._expected = 1
+    self._took_s: collections.deque[float] = collections.deque([0.0], maxlen=2)
     self._stuck_after_s = stuck_after_s
     self._began_s: float | None = None
     self._thread = threading.Thread(
@@ -110,7 +112,8 @@ class Batcher:
     Args:
       predictor: `Predictor`, or its like.
       signature: Name of the signature.
-      arrays: Inputs `[rows, ...]` by name, checked.
+      arrays: Inputs `[rows, ...]` by name, of its types and shapes. Their
+        values are checked with those of the batch.
       rows: None where the signature takes no batch.
 
     Returns:
@@ -126,7 +129,8 @@ class Batcher:
       if self._closed or len(self._waiting) >= self._most_waiting:
         raise Full
       self._waiting.append(request)
-      self._changed.notify()
+      if len(self._waiting) == 1 or self._are_all_here():
+        self._changed.notify()
     return await answer
 
   def close(self) -> None:
@@ -138,12 +142,12 @@ class Batcher:
 
   def _work(self) -> None:
     while batch := self._take():
-      self._observe(len(batch), sum(request.rows or 1 for request in batch))
+      self._observe(len(batch), _rows(batch))
       self._began_s = start_s = time.perf_counter()
-      answers = list(_compute(batch))
-      self._took_s = time.perf_counter() - start_s
+      answers = _compute(batch)
+      self._took_s.append(time.perf_counter() - start_s)
       self._began_s = None
-      self._latest.append(len(batch))
+      self._expected = len(batch) + len(self._waiting)
       try:
         _deliver(batch, answers)
       except RuntimeError:  # The loop of those who asked is closed.
@@ -167,23 +171,26 @@ class Batcher:
           return batch
 
   def _await_company(self) -> None:
-    """Waits a moment for those who were answered together just now.
+    """Waits for those who were here together just now, while they come.
 
     They come back one after the other: without it, the first of them would be
     computed alone, and the others would wait for that.
     """
-    if max(self._latest) == 1:
-      return
-    expected = sum(self._latest)
-    end_s = time.perf_counter() + _COMPANY * self._took_s
-    while len(self._waiting) < expected and not self._closed:
-      left_s = end_s - time.perf_counter()
-      if left_s <= 0 or not self._changed.wait(left_s):
+    while not self._closed and not self._are_all_here():
+      before = len(self._waiting)
+      self._changed.wait(_COMPANY * min(self._took_s))
+      if len(self._waiting) == before:
         return
+
+  def _are_all_here(self) -> bool:
+    return (
+      len(self._waiting) >= self._expected
+      or _rows(self._waiting) >= self._most_rows
+    )
 
   def _join(self, kept: Sequence[_Request]) -> list[_Request]:
     batch = [*kept[:1]]
-    rows = sum(one.rows or 1 for one in batch)
+    rows = _rows(batch)
     for one in kept[1:]:
       if one.joins(batch[0]) and rows + (one.rows or 1) <= self._most_rows:
         batch.append(one)
@@ -191,18 +198,36 @@ class Batcher:
     return batch
 
 
-def _compute(batch: Sequence[_Request]) -> Iterator[Any]:
-  """Yields each request's outputs, or what was raised for it."""
+def _rows(requests: Iterable[_Request]) -> int:
+  return sum(request.rows or 1 for request in requests)
+
+
+def _compute(batch: Sequence[_Request]) -> list[Any]:
+  """Returns each request's outputs, or what was raised for it."""
   try:
-    yield from _compute_together(batch)
+    return _compute_together(batch)
   except Exception as error:
     if len(batch) == 1:
-      yield error
-      return
-    # One spoils all, such as a picture that shows its damage only when it is
-    # decoded: the others shall not pay for it.
-    for request in batch:
-      yield from _compute([request])
+      return [error]
+  # One spoils all: the others shall not pay for it. What shows its damage only
+  # when it is computed, such as a picture, is not found before.
+  problems = [_problem(request) for request in batch]
+  sound = [
+    request
+    for request, problem in zip(batch, problems, strict=True)
+    if problem is None
+  ]
+  groups = [sound] if len(sound) < len(batch) else [[one] for one in batch]
+  answers = itertools.chain.from_iterable(map(_compute, filter(None, groups)))
+  return [problem or next(answers) for problem in problems]
+
+
+def _problem(request: _Request) -> Exception | None:
+  try:
+    request.predictor.check(request.signature, request.arrays)
+  except Exception as error:
+    return error
+  return None
 
 
 def _compute_together(batch: Sequence[_Request]) -> list[dict[str, np.ndarray]]:

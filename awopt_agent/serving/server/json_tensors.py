@@ -231,7 +231,7 @@ def _decode(
       )
     shape = [len(value), *shape]
   if part.dtype == 'uint8' and _are_bytes(value, shape):
-    return np.asarray(value)
+    return value if isinstance(value, np.ndarray) else np.stack(value)
   leaves = _flatten(_as_lists(value), shape, what)
   return _as_array(part.dtype, leaves, what).reshape(shape)
 

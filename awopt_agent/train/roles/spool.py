@@ -23,6 +23,8 @@ _EPISODES = 'episodes'
 _DAMAGED = '.damaged'
 _DIGITS = 12
 _LEAST_FREE_BYTES = 64 * 2**20
+# What waits to be read for the first time; more is read from the disk.
+_MOST_FRESH_BYTES = 8 * 2**20
 
 
 class DamagedError(ValueError):
@@ -62,6 +64,8 @@ class Spool:
     # One thread adds, another deletes.
     self._guard = threading.RLock()
     self._sizes = self._take_up()
+    # Most are delivered at once: then nobody waits for their files.
+    self._fresh: dict[int, dict[str, np.ndarray]] = {}
     self.following = max(
       int(self.state().get('following', 0)), *(n + 1 for n in self._sizes), 0
     )
@@ -147,6 +151,8 @@ class Spool:
     os.replace(part, path)
     files.sync(self._episodes)
     with self._guard:
+      if sum(self._sizes.get(n, 0) for n in self._fresh) < _MOST_FRESH_BYTES:
+        self._fresh[number] = dict(columns)
       self._sizes[number] = size
       self.following = number + 1
     self._write(_STATE, {**state, 'following': self.following})
@@ -158,6 +164,9 @@ class Spool:
     Raises:
       DamagedError: If its file is cut or changed; it is not here any more.
     """
+    with self._guard:
+      if fresh := self._fresh.pop(number, None):
+        return fresh
     path = self._path(number)
     try:
       with np.load(path, allow_pickle=False) as columns:
@@ -181,6 +190,7 @@ class Spool:
       for old in [n for n in self._sizes if n < number]:
         os.remove(self._path(old))
         del self._sizes[old]
+        self._fresh.pop(old, None)
 
   def go_on_from(self, number: int) -> None:
     """Numbers the next episode so at least: others came before this disk."""

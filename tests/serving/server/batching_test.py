@@ -8,7 +8,7 @@ from awopt_agent.serving.server import batching
 
 
 class Doubling:
-  """Doubles; waits until it may, and refuses rows of 13."""
+  """Doubles; waits until it may, refuses rows of 13, and fails at 17."""
 
   def __init__(self):
     self.batches = []
@@ -19,9 +19,14 @@ class Doubling:
     self.batches.append((signature, arrays['x'].tolist()))
     self.entered.release()
     assert self.go.wait(10)
+    self.check(signature, arrays)
+    if 17 in arrays['x']:
+      raise ArithmeticError('17 is too much')
+    return {'y': 2 * arrays['x']}
+
+  def check(self, signature, arrays):
     if 13 in arrays['x']:
       raise ValueError('13 brings bad luck')
-    return {'y': 2 * arrays['x']}
 
 
 def run(body):
@@ -77,7 +82,7 @@ def test_who_comes_alone_is_computed_alone(predictor, batcher):
   assert [rows for _, rows in predictor.batches] == [[0], [1], [2]]
 
 
-def test_those_who_were_together_are_awaited(predictor, batcher):
+def test_those_who_were_here_together_are_awaited(predictor, batcher):
   async def ask():
     first = ask_for(batcher, predictor, 0)
     await asyncio.to_thread(predictor.entered.acquire)
@@ -85,22 +90,37 @@ def test_those_who_were_together_are_awaited(predictor, batcher):
     await asyncio.sleep(0.01)
     predictor.go.set()
     await asyncio.gather(first, *others)
-    batcher._took_s = 4.0  # So that a quarter is a second, on any machine.
-    again = []
-    for value in (3, 4, 5):
-      again.append(ask_for(batcher, predictor, value))
-      await asyncio.sleep(0.01)
+    batcher._took_s = [2.0]  # So that a half is a second, on any machine.
+    again = [ask_for(batcher, predictor, 3)]
+    await asyncio.sleep(0.01)
+    again.append(ask_for(batcher, predictor, 4))
     await asyncio.gather(*again)
-    # That batch took no time, and so the next one waits for nobody.
+    batcher._took_s = [0.04]
+    # Nobody joins it within 0.02 s, and so nobody is expected any more.
+    await ask_for(batcher, predictor, 5)
+    batcher._took_s = [100.0]
     await ask_for(batcher, predictor, 6)
 
   run(ask())
   assert [rows for _, rows in predictor.batches] == [
     [0],
     [1, 2],
-    [3, 4, 5],
+    [3, 4],
+    [5],
     [6],
   ]
+
+
+def test_a_full_batch_awaits_nobody(predictor, batcher):
+  run(held(predictor, batcher, [([i],) for i in range(1, 6)]))
+  # 4 + 1 more were here then: 5 are expected, but 4 fit.
+  batcher._took_s = [100.0]
+
+  async def ask():
+    await asyncio.gather(*[ask_for(batcher, predictor, 7) for _ in range(4)])
+
+  run(ask())
+  assert predictor.batches[-1] == ('double', [7] * 4)
 
 
 def test_a_batch_has_no_more_rows_than_it_may(predictor, batcher):
@@ -143,10 +163,26 @@ def test_what_takes_no_batch_is_computed_alone(predictor, batcher):
   assert predictor.batches[1:] == [('b', [1]), ('b', [2])]
 
 
-def test_one_bad_request_does_not_fail_its_neighbours(predictor, batcher):
-  answers = run(held(predictor, batcher, [([1],), ([13],), ([2],)]))
+def test_a_bad_request_does_not_fail_its_neighbours(predictor, batcher):
+  answers = run(held(predictor, batcher, [([1],), ([13],), ([2],), ([13],)]))
   assert (answers[1], answers[3]) == ([2], [4])
-  assert isinstance(answers[2], ValueError)
+  assert all(isinstance(answers[at], ValueError) for at in (2, 4))
+  rows = [rows for _, rows in predictor.batches]
+  assert rows == [[0], [1, 13, 2, 13], [1, 2]]
+
+
+def test_bad_requests_alone_are_all_refused(predictor, batcher):
+  answers = run(held(predictor, batcher, [([13],), ([13],)]))
+  assert [type(answer) for answer in answers[1:]] == [ValueError] * 2
+  assert [rows for _, rows in predictor.batches] == [[0], [13, 13]]
+
+
+def test_what_fails_when_it_is_computed_fails_alone(predictor, batcher):
+  answers = run(held(predictor, batcher, [([1],), ([17],), ([13],), ([2],)]))
+  kinds = [type(answer) for answer in answers]
+  assert kinds == [list, list, ArithmeticError, ValueError, list]
+  rows = [rows for _, rows in predictor.batches]
+  assert rows == [[0], [1, 17, 13, 2], [1, 17, 2], [1], [17], [2]]
 
 
 def test_refuses_when_too_many_wait(predictor, batcher):

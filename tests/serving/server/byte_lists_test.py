@@ -51,6 +51,7 @@ def test_takes_a_long_list_out(indent, separators, shape):
   [
     b'',
     b'{"x": [[1, 2], [3, 4]]}',  # As fast in the usual way.
+    b'{"x": [%b]}' % (1000 * b' '),
     b'[%b]' % LONG,  # No value of a key.
     b'{"x": %b}' % LONG.replace(b']', b' ', 1),
     b'{"x": %b}' % LONG.replace(b', ', b', 1, ', 1),
@@ -58,7 +59,8 @@ def test_takes_a_long_list_out(indent, separators, shape):
     b'{"x": %b}' % LONG.replace(b', ', b', -1, ', 1),
     b'{"x": %b}' % LONG.replace(b', ', b', true, ', 1),
     b'{"x": %b}' % LONG.replace(b'], [', b'], [[], ', 1),
-    b'{"x": %b, "y": "\\u00001"}' % LONG,  # Could be taken for the mark.
+    b'{"x": %b, "y": "\\u00002"}' % LONG,  # Could be taken for the mark.
+    b'{"x": %b, "y": "\\""}' % LONG,
     b'{"x": %b}' % (b'[' * 100_000 + b'1' + b']' * 100_000),
     b'{"x": %b' % (b'[' * 1_000_000),
     b'"' * 1_000_000,

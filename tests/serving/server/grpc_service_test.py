@@ -181,17 +181,17 @@ def test_requests_that_wait_are_joined(predictor):
     corner = fakes.observe(1) | {'gripper': np.ones([1, 2], np.float32)}
     futures = [pool.submit(running.predict, one) for one in others]
     spoilt = pool.submit(running.predict, corner)
-    refused = refusal(lambda: running.predict(bad))
-    fakes.wait_for(lambda: b'_waiting 5.0' in running.service.metrics.page())
+    refused = pool.submit(running.predict, bad)
+    fakes.wait_for(lambda: b'_waiting 6.0' in running.service.metrics.page())
     slow.go.set()
     first.result()
     for observation, future in zip(others, futures, strict=True):
       move = tf.make_ndarray(future.result().outputs['move'])
       np.testing.assert_allclose(move, 0.5 * observation['gripper'], atol=1e-6)
-    # What is bad is refused at once; what turns out bad fails alone.
-    assert refused[0] == 'INVALID_ARGUMENT'
+    # What is bad is refused, what turns out bad fails, each alone.
+    assert refusal(refused.result)[0] == 'INVALID_ARGUMENT'
     assert refusal(spoilt.result)[0] == 'INTERNAL'
-    assert slow.batches == [3, 5, 1, 1, 1, 1, 1]
+    assert slow.batches == [3, 8, 5, 1, 1, 1, 1, 1]
 
 
 def test_health_tells_of_a_policy_that_hangs(predictor):

@@ -72,11 +72,28 @@ def test_a_draining_service_lets_nobody_in(service):
 def test_values_that_are_not_finite_are_no_answer(service):
   class Broken(fakes.Slow):
     def run(self, signature, arrays):
-      return {'q_values': np.float32([np.nan])}
+      raise FloatingPointError('not finite')
 
   served = service.served._replace(predictor=Broken(service.served.predictor))
   body = service.predict(served, 'action', lambda _: OBSERVATION)
   assert refusal(asyncio.run, body) == ('INTERNAL', 'not_finite')
+
+
+@pytest.mark.parametrize('rows', [(2, 3), (3, 2), (0, 0), (0, 3)])
+def test_rows_that_do_not_fit_are_refused_before_they_are_joined(service, rows):
+  class Untouched(fakes.Slow):
+    def run(self, signature, arrays):
+      raise AssertionError
+
+  served = service.served._replace(
+    predictor=Untouched(service.served.predictor)
+  )
+  arrays = {
+    name: fakes.observe(3)[name][:size]
+    for name, size in zip(('camera', 'gripper'), rows, strict=True)
+  }
+  body = service.predict(served, 'action', lambda _: arrays)
+  assert refusal(asyncio.run, body) == ('INVALID_ARGUMENT', 'bad_input')
 
 
 def test_a_failure_of_the_policy_is_told_in_a_line(service):

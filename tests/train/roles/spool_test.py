@@ -114,6 +114,7 @@ def test_a_damaged_episode_is_set_aside_and_named(open_spool, tmp_path):
   for number in range(3):
     spool.add(columns(number), {})
   path = cut(tmp_path, 1)
+  spool = open_spool()
   with pytest.raises(
     spool_lib.DamagedError, match='episode 1 cannot'
   ) as raised:
@@ -137,7 +138,29 @@ def test_a_changed_byte_is_damage_too(open_spool, tmp_path):
   data[len(data) // 3] ^= 1
   path.write_bytes(data)
   with pytest.raises(spool_lib.DamagedError):
-    spool.read(0)
+    open_spool().read(0)
+
+
+@pytest.mark.parametrize('most', [0, 10**9])
+def test_what_is_read_again_comes_from_the_disk(open_spool, monkeypatch, most):
+  monkeypatch.setattr(spool_lib, '_MOST_FRESH_BYTES', most)
+  spool = open_spool()
+  spool.add(columns(7), {})
+  for _ in range(2):
+    for name, column in columns(7).items():
+      np.testing.assert_array_equal(spool.read(0)[name], column)
+
+
+def test_what_waits_in_memory_is_bounded_and_goes_with_its_file(
+  open_spool, monkeypatch
+):
+  monkeypatch.setattr(spool_lib, '_MOST_FRESH_BYTES', 1)
+  spool = open_spool()
+  for number in range(3):
+    spool.add(columns(number), {})
+  assert list(spool._fresh) == [0]  # The bound was passed by it.
+  spool.drop_below(1)
+  assert not spool._fresh
 
 
 def test_a_spool_is_of_one_run(open_spool):

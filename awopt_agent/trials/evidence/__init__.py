@@ -1,0 +1,1 @@
+"""What the records of trials say of the paper's claims, and the page of it."""

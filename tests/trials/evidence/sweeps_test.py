@@ -1,0 +1,35 @@
+import pytest
+
+from awopt_agent.trials import suite
+from awopt_agent.trials.evidence import sweeps
+from tests.trials.evidence import made_up
+
+
+def first_cell(name):
+  trial = suite.load([name])[0]
+  return trial.grid, trial.variant, trial.bindings[-1]
+
+
+def test_a_cell_is_a_method_at_a_value():
+  grid, variant, binding = first_cell('sweep_temperature')
+  found = made_up.found(made_up.method(grid, variant, [(0.2, 0.6)]))
+  (one,) = sweeps.sweeps(['figure_2', 'sweep_temperature'], found)
+  assert (one.name, one.task) == ('temperature', 'compostables')
+  (cell,) = one.cells
+  assert cell.binding == binding
+  assert binding.startswith('ActorConfig.temperature = ')
+  assert cell.seeds == 1
+  values = (cell.offline.value, cell.mean.value, cell.end.value)
+  assert values == pytest.approx((0.2, 0.4, 0.6))
+
+
+def test_a_sweep_that_was_not_run_is_left_out():
+  assert sweeps.sweeps(['sweep_temperature'], made_up.found()) == []
+
+
+def test_each_sweep_has_at_least_eight_values():
+  for name in suite.load(['sweeps']):
+    assert name.grid.startswith('compostables_')
+  for name in ('temperature', 'success_fraction', 'replay_ratio'):
+    trials = suite.load([f'sweep_{name}'])
+    assert len({trial.grid for trial in trials}) >= 8
