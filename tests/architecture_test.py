@@ -36,6 +36,8 @@ OWNERS = {
   'tensorflow_datasets': {'demos'},
   'rlds': {'demos'},
   'ray': {'train'},
+  'd3rlpy': {'trials'},
+  'torch': {'trials'},
 }
 MAX_BINARY_LINES = 80
 

@@ -1,12 +1,13 @@
 """Makes the record of a trial from what its run left."""
 
 import importlib.metadata
+import json
 import os
 from typing import Any
 
 from awopt_agent import statistics
 from awopt_agent.train import config
-from awopt_agent.trials import records, suite, trial_folder
+from awopt_agent.trials import peers, records, suite, trial_folder
 
 __all__ = ['collect', 'headline_of']
 
@@ -18,6 +19,7 @@ _LIBRARIES = (
   'numpy',
   'pybullet',
 )
+_OF_PEERS = ('d3rlpy', 'torch')
 
 
 def collect(
@@ -49,7 +51,7 @@ def collect(
     sources=ledger['identity']['sources'],
     settings=ledger['identity']['settings'],
     config=text,
-    versions=_versions(),
+    versions={**_versions_of_peer(folder), **_versions()},
     seconds=folder.seconds(),
     cores=1,
     points=_points(measured, folder),
@@ -104,3 +106,13 @@ def _versions() -> dict[str, str]:
     except importlib.metadata.PackageNotFoundError:
       continue  # From a bare source tree.
   return found
+
+
+def _versions_of_peer(folder: trial_folder.TrialFolder) -> dict[str, str]:
+  """Returns those of what a peer alone learns by; its NumPy is another."""
+  path = os.path.join(folder.path, peers.LEARNT_BY)
+  if not os.path.exists(path):
+    return {}
+  with open(path, encoding='utf-8') as file:
+    found = json.load(file)['versions']
+  return {name: found[name] for name in _OF_PEERS if name in found}

@@ -50,6 +50,16 @@ def _make(tmp_path):
   return make
 
 
+def test_a_peers_record_tells_its_libraries_too(make):
+  folder = make(_metrics())
+  with open(os.path.join(folder.path, 'peer.json'), 'w') as file:
+    versions = {'d3rlpy': '2.8.1', 'torch': '2.14', 'numpy': '2.4'}
+    json.dump({'peer': 'iql', 'versions': versions}, file)
+  versions = collecting.collect(fakes.make_trial(), folder).versions
+  assert (versions['d3rlpy'], versions['torch']) == ('2.8.1', '2.14')
+  assert versions['numpy'].startswith('1.')  # Ours.
+
+
 def test_a_record_holds_what_the_run_left(make):
   record = collecting.collect(fakes.make_trial(seed=3), make(_metrics()))
   assert record.trial == 'bowl/awopt/3'

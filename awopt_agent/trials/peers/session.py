@@ -16,6 +16,7 @@ from awopt_agent.train import (
   train_config,
 )
 from awopt_agent.train import config as config_lib
+from awopt_agent.trials import peers
 from awopt_agent.trials.peers import config as peer_config
 from awopt_agent.trials.peers import loop as peer_loop
 from awopt_agent.trials.peers import peer as peer_lib
@@ -99,7 +100,7 @@ def _train(flags, config, folder, env, peer, demonstrations) -> str:
 
 def _whose(folder: run_folder.RunFolder) -> str:
   """Returns the file that tells a peer's run, and its libraries."""
-  return os.path.join(folder.path, 'peer.json')
+  return os.path.join(folder.path, peers.LEARNT_BY)
 
 
 def _check_folder(folder: run_folder.RunFolder) -> None:

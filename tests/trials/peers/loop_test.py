@@ -1,5 +1,6 @@
 import contextlib
 import json
+import time
 
 import pytest
 
@@ -125,6 +126,26 @@ def test_kept_episodes_end_as_the_environments_do(whole):
       *(len(episode['rewards']) - 2) * [0.0],
       float(moved),
     ]
+
+
+def test_nothing_is_practised_while_the_peer_learns(tmp_path):
+  learning, during = [], []
+  with _start(tmp_path, pretrain_steps=0, practice_episodes=4) as trainer:
+    learn, act = trainer._peer.learn, trainer._peer.act
+
+    def slowly(steps):
+      learning.append(steps)
+      time.sleep(0.05)
+      return learn(learning.pop())
+
+    def noted(step, **kwargs):
+      during.append(bool(learning))
+      return act(step, **kwargs)
+
+    trainer._peer.learn, trainer._peer.act = slowly, noted
+    trainer.practise()
+  assert len(during) >= 4
+  assert not any(during)
 
 
 def test_a_stop_saves_and_the_run_goes_on(tmp_path):
