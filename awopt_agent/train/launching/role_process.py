@@ -36,7 +36,7 @@ def start(
   arguments: Sequence[str],
   log: str,
   *,
-  module: str = _MODULE,
+  module: str | None = None,
   core: int | None = None,
   death_signal: signal.Signals = signal.SIGTERM,
   cwd: str | None = None,
@@ -47,7 +47,7 @@ def start(
   Args:
     arguments: Of `awopt-role`, or of the other one.
     log: File to which what it prints is added.
-    module: The program.
+    module: The program; None for `awopt-role`.
     core: The one on which it may run; None for those of this process.
     death_signal: What it gets when the thread that starts it ends, however
       that ends.
@@ -56,7 +56,7 @@ def start(
   """
   with open(log, 'ab') as file:
     return Process(
-      [sys.executable, '-u', '-m', module, *arguments],
+      [sys.executable, '-u', '-m', module or _MODULE, *arguments],
       stdin=subprocess.DEVNULL,
       stdout=file,
       stderr=subprocess.STDOUT,

@@ -22,7 +22,7 @@ import signal, subprocess, sys
 from awopt_agent.train.launching import role_process
 child = subprocess.Popen(
     ['sleep', '60'],
-    preexec_fn=role_process._on_parents_death(signal.SIGTERM),
+    preexec_fn=role_process._settle(signal.SIGTERM, None),
     start_new_session=True)
 print(child.pid, flush=True)
 child.wait()
