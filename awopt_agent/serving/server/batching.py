@@ -15,8 +15,8 @@ __all__ = ['Batcher', 'Full']
 
 Arrays = Mapping[str, np.ndarray]
 
-# Of the time that a batch takes, for which the next one waits for one more.
-_COMPANY = 0.5
+# How many times the time of a batch the next one waits for one more request.
+_COMPANY = 1.0
 
 
 class Full(Exception):  # noqa: N818  The caller refuses a request.
