@@ -56,10 +56,10 @@ def export(
   pictures as JPEG or PNG files. Those of the default policy are also named
   `action`, `action_with_score` and so on, and `serving_default`. `q_values`
   takes the observation's parts and the action's, as `action_<name>`, to the
-  critic's values `[B]`. `practice` is the collect policy, with its state and its
-  chance as `state_<name>` in and out, and `practice_initial_state` begins them;
-  so `<kind>_stateful` of a policy kind that keeps a state. `layout` lists the
-  files.
+  critic's values `[B]`. `practice` is the collect policy, with its state and
+  its chance as `state_<name>` in and out, and `practice_initial_state` begins
+  them; so `<kind>_stateful` of a policy kind that keeps a state. `layout` lists
+  the files.
 
   Args:
     agent: An `AwOptAgent`, or whatever has its `policies`, `time_step_spec`

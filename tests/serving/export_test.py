@@ -28,8 +28,9 @@ SIGNATURES = sorted([*TRACED, *ALIASES, 'practice_initial_state'])
 # Of pictures, there are these besides.
 ENCODED = {
   f'{name}{score}_encoded': kind
-  for name, kind in ({kind: kind for kind in KINDS} | ALIASES).items()
-  if name != 'serving_default' and not name.endswith('_with_score')
+  for name, kind in zip(
+    (*KINDS, 'action'), (*KINDS, 'cem_with_candidate'), strict=True
+  )
   for score in ('', '_with_score')
 }
 ROWS = 64
