@@ -120,10 +120,9 @@ def test_those_who_were_here_together_are_awaited(
 
 
 def test_a_full_batch_awaits_nobody(predictor, batcher, monkeypatch):
-  run(held(predictor, batcher, [([i],) for i in range(1, 6)]))
-  # 4 + 1 more were here then: 5 are expected, but 4 fit.
+  predictor.go.set()
   monkeypatch.setattr(batching, '_COMPANY_S', 10.0)
-  batcher._took_s = [10.0]
+  batcher._expected, batcher._took_s = 9, [10.0]
 
   async def ask():
     await asyncio.gather(*[ask_for(batcher, predictor, 7) for _ in range(4)])
