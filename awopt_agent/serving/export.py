@@ -52,14 +52,14 @@ def export(
 
   Each policy kind becomes a signature from the observation's parts to the
   action's, by name, at any batch size; `<kind>_with_score` adds the critic's
-  value of the action, and `<kind>_encoded` takes pictures as JPEG or PNG files.
-  Those of the default policy are also named `action`, `action_with_score`,
-  `action_encoded` and `serving_default`. `q_values` takes the observation's
-  parts and the action's, as `action_<name>`, to the critic's values `[B]`.
-  `practice` is the collect policy, with its state and its chance as
-  `state_<name>` in and out, and `practice_initial_state` begins them; so
-  `<kind>_stateful` of a policy kind that keeps a state. `layout` lists the
-  files.
+  value of the action, and `<kind>_encoded` and `<kind>_with_score_encoded` take
+  pictures as JPEG or PNG files. Those of the default policy are also named
+  `action`, `action_with_score` and so on, and `serving_default`. `q_values`
+  takes the observation's parts and the action's, as `action_<name>`, to the
+  critic's values `[B]`. `practice` is the collect policy, with its state and
+  its chance as `state_<name>` in and out, and `practice_initial_state` begins
+  them; so `<kind>_stateful` of a policy kind that keeps a state. `layout` lists
+  the files.
 
   Args:
     agent: An `AwOptAgent`, or whatever has its `policies`, `time_step_spec`
@@ -216,27 +216,25 @@ def _make_golden(
   kept = {
     name: next(iter(pairs.values())).inputs[name] for name in observations
   }
-  encoded = {
-    name: golden_lib.Golden(
-      pictures.encode(traced[kind].signature.inputs, pairs[kind].inputs),
-      # PNG files lose nothing: the same answers.
-      pairs[kind].outputs,
-    )
-    for kind in kinds
-    if (name := kind + names.ENCODED) in traced
-  }
   others = {
     name: one
     for name, one in traced.items()
-    if one.signature.batched and name not in {*pairs, *encoded}
+    if one.signature.batched
+    and name not in pairs
+    and not name.endswith(names.ENCODED)
   }
-  return (
-    pairs
-    | encoded
-    | golden_lib.make_steady(
-      _as_array_functions(others), _golden_inputs(others, kept)
-    )
+  pairs |= golden_lib.make_steady(
+    _as_array_functions(others), _golden_inputs(others, kept)
   )
+  return pairs | {
+    encoded: golden_lib.Golden(
+      pictures.encode(traced[name].signature.inputs, pair.inputs),
+      # PNG files lose nothing: the same answers.
+      pair.outputs,
+    )
+    for name, pair in pairs.items()
+    if (encoded := name + names.ENCODED) in traced
+  }
 
 
 def _as_array_functions(

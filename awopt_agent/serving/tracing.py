@@ -73,11 +73,13 @@ def trace(agent: Any, specs: Mapping[str, Parts]) -> dict[str, Traced]:
         'it.'
       )
     act = _trace_policy(policy, specs)
-    add(kind, act)
+    served = {kind: act}
     if value is not None:
-      add(kind + names.WITH_SCORE, _with_score(act, value, specs))
-    if any(map(pictures.is_picture, specs['observation'])):
-      add(kind + names.ENCODED, _encoded(act))
+      served[kind + names.WITH_SCORE] = _with_score(act, value, specs)
+    for name, one in served.items():
+      add(name, one)
+      if any(map(pictures.is_picture, specs['observation'])):
+        add(name + names.ENCODED, _encoded(one))
     if policy.policy_state_spec:
       add(kind + names.STATEFUL, _trace_stateful(policy, specs, seeded=False))
       add(kind + names.INITIAL_STATE, _trace_initial(policy, seeded=False))
@@ -103,7 +105,11 @@ def aliases(traced: Mapping[str, Traced], kind: str) -> dict[str, str]:
   """
   return {names.DEFAULT: kind, names.ACTION: kind} | {
     names.ACTION + suffix: kind + suffix
-    for suffix in (names.WITH_SCORE, names.ENCODED)
+    for suffix in (
+      names.WITH_SCORE,
+      names.ENCODED,
+      names.WITH_SCORE + names.ENCODED,
+    )
     if kind + suffix in traced
   }
 

@@ -27,8 +27,11 @@ TRACED = sorted(
 SIGNATURES = sorted([*TRACED, *ALIASES, 'practice_initial_state'])
 # Of pictures, there are these besides.
 ENCODED = {
-  'action_encoded': 'cem_with_candidate',
-  **{f'{kind}_encoded': kind for kind in KINDS},
+  f'{name}{score}_encoded': kind
+  for name, kind in zip(
+    (*KINDS, 'action'), (*KINDS, 'cem_with_candidate'), strict=True
+  )
+  for score in ('', '_with_score')
 }
 ROWS = 64
 SUCCESS = {'actor': {'rate': 0.5, 'n': 4, 'low': 0.18, 'high': 0.82}}
@@ -198,8 +201,10 @@ def test_a_stranger_gets_the_values_in_memory(served, count):
   assert (actual.shape, actual.dtype) == ((count,), np.float32)
   expected = agent.q_value(rows, _first_rows(action, count))
   np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
-  for kind in (*KINDS, 'action'):
-    name = f'{kind}_with_score'
+  scored = {key.split('/')[0] for key in answers if key.endswith('/score')}
+  # Of three kinds and the default one; pictures come as files too.
+  assert len(scored) == (8 if 'image' in observation else 4)
+  for name in scored:
     score = answers[f'{name}/{count}/score']
     chosen = _answer(answers, name, count, action)
     assert (score.shape, score.dtype) == ((count,), np.float32)

@@ -15,8 +15,9 @@ __all__ = ['Batcher', 'Full']
 
 Arrays = Mapping[str, np.ndarray]
 
-# Of the time that a batch takes, for which the next one waits for one more.
-_COMPANY = 0.5
+# For so long at most a batch waits for one more request, seconds: the way of an
+# answer and of the next request.
+_COMPANY_S = 0.01
 
 
 class Full(Exception):  # noqa: N818  The caller refuses a request.
@@ -176,9 +177,11 @@ class Batcher:
     They come back one after the other: without it, the first of them would be
     computed alone, and the others would wait for that.
     """
+    # What is saved is a batch.
+    limit_s = min(_COMPANY_S, *self._took_s)
     while not self._closed and not self._are_all_here():
       before = len(self._waiting)
-      self._changed.wait(_COMPANY * min(self._took_s))
+      self._changed.wait(limit_s)
       if len(self._waiting) == before:
         return
 

@@ -31,12 +31,6 @@ def run(flags: argparse.Namespace) -> str:
     ValueError: If there is no good version, or flags do not fit it.
     OSError: If an address cannot be had.
   """
-  if os.environ.get('NOSPIN'):
-    import tensorflow as tf
-
-    config = tf.compat.v1.ConfigProto()
-    config.experimental.disable_thread_spinning = True
-    tf.compat.v1.enable_eager_execution(config)
   limits = limits_lib.Limits(
     request_bytes=int(flags.max_request_mib * 2**20),
     rows=flags.max_rows,

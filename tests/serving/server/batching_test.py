@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -82,7 +83,11 @@ def test_who_comes_alone_is_computed_alone(predictor, batcher):
   assert [rows for _, rows in predictor.batches] == [[0], [1], [2]]
 
 
-def test_those_who_were_here_together_are_awaited(predictor, batcher):
+def test_those_who_were_here_together_are_awaited(
+  predictor, batcher, monkeypatch
+):
+  monkeypatch.setattr(batching, '_COMPANY_S', 1.0)  # On any machine.
+
   async def ask():
     first = ask_for(batcher, predictor, 0)
     await asyncio.to_thread(predictor.entered.acquire)
@@ -90,16 +95,19 @@ def test_those_who_were_here_together_are_awaited(predictor, batcher):
     await asyncio.sleep(0.01)
     predictor.go.set()
     await asyncio.gather(first, *others)
-    batcher._took_s = [2.0]  # So that a half is a second, on any machine.
+    batcher._took_s = [2.0]
     again = [ask_for(batcher, predictor, 3)]
     await asyncio.sleep(0.01)
     again.append(ask_for(batcher, predictor, 4))
     await asyncio.gather(*again)
-    batcher._took_s = [0.04]
-    # Nobody joins it within 0.02 s, and so nobody is expected any more.
+    # Who comes now waits no longer than a batch takes, and so in vain.
+    batcher._took_s = [0.02]
     await ask_for(batcher, predictor, 5)
-    batcher._took_s = [100.0]
+    # It was alone then, and so is the next one.
+    batcher._took_s = [2.0]
+    started_s = time.monotonic()
     await ask_for(batcher, predictor, 6)
+    assert time.monotonic() - started_s < 0.9
 
   run(ask())
   assert [rows for _, rows in predictor.batches] == [
@@ -111,15 +119,17 @@ def test_those_who_were_here_together_are_awaited(predictor, batcher):
   ]
 
 
-def test_a_full_batch_awaits_nobody(predictor, batcher):
-  run(held(predictor, batcher, [([i],) for i in range(1, 6)]))
-  # 4 + 1 more were here then: 5 are expected, but 4 fit.
-  batcher._took_s = [100.0]
+def test_a_full_batch_awaits_nobody(predictor, batcher, monkeypatch):
+  predictor.go.set()
+  monkeypatch.setattr(batching, '_COMPANY_S', 10.0)
+  batcher._expected, batcher._took_s = 9, [10.0]
 
   async def ask():
     await asyncio.gather(*[ask_for(batcher, predictor, 7) for _ in range(4)])
 
+  started_s = time.monotonic()
   run(ask())
+  assert time.monotonic() - started_s < 9
   assert predictor.batches[-1] == ('double', [7] * 4)
 
 
