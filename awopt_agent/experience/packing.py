@@ -6,15 +6,15 @@ As bytes in one column they take half of what a column for each dtype took.
 """
 
 import math
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-__all__ = ['SMALL', 'StepPacking']
+__all__ = ['StepPacking']
 
-SMALL = 'small'
 # Larger parts, such as images, keep a column of their own.
 _LARGEST_PACKED = 1024
 
@@ -25,6 +25,8 @@ class StepPacking:
   Attributes:
     spec: Dict of the specs of the packed columns of one step.
     large: Names of the columns that are a single large part.
+    small: Name of the column of all others. It tells how they lie: bytes that
+      lie otherwise, of another environment or agent, have another name.
   """
 
   def __init__(self, step_spec: Any):
@@ -50,9 +52,17 @@ class StepPacking:
       name: tf.TensorSpec([self._size(index)], self._parts[index].dtype, name)
       for name, index in self._large.items()
     }
+    self.small = f'small_{zlib.crc32(self._layout().encode()):08x}'
     if self._groups:
       count = sum(self._group_bytes(name) for name in self._groups)
-      self.spec[SMALL] = tf.TensorSpec([count], tf.uint8, SMALL)
+      self.spec[self.small] = tf.TensorSpec([count], tf.uint8, self.small)
+
+  def _layout(self) -> str:
+    order = [index for indices in self._groups.values() for index in indices]
+    parts = [self._parts[index] for index in order]
+    return ' '.join(
+      f'{part.name}:{part.dtype.name}{part.shape.as_list()}' for part in parts
+    )
 
   def _size(self, index: int) -> int:
     return math.prod(self._parts[index].shape)
@@ -73,7 +83,7 @@ class StepPacking:
       for name, index in self._large.items()
       if id(self._parts[index]) in wanted
     }
-    small = {SMALL} if len(wanted) > len(large) else set()
+    small = {self.small} if len(wanted) > len(large) else set()
     return sorted(large | small)
 
   def pack(self, steps: Any) -> dict[str, np.ndarray]:
@@ -99,7 +109,7 @@ class StepPacking:
         _join([flat[index] for index in indices], dtype).view(np.uint8)
         for dtype, indices in self._groups.items()
       ]
-      columns[SMALL] = np.concatenate(groups, axis=1)
+      columns[self.small] = np.concatenate(groups, axis=1)
     return columns
 
   def unpack(self, columns: Mapping[str, tf.Tensor]) -> Any:
@@ -112,9 +122,9 @@ class StepPacking:
     for name, index in self._large.items():
       if name in columns:
         flat[index] = self._shaped(columns[name], index)
-    if SMALL in columns:
+    if self.small in columns:
       sizes = [self._group_bytes(dtype) for dtype in self._groups]
-      pieces = tf.split(columns[SMALL], sizes, -1)
+      pieces = tf.split(columns[self.small], sizes, -1)
       for (dtype, indices), piece in zip(
         self._groups.items(), pieces, strict=True
       ):
@@ -146,7 +156,7 @@ class StepPacking:
     for dtype in self._groups:
       end = start + self._group_bytes(dtype)
       kind = np.uint8 if dtype == 'bool' else tf.as_dtype(dtype).as_numpy_dtype
-      found[dtype] = columns[SMALL][:, start:end].view(kind)
+      found[dtype] = columns[self.small][:, start:end].view(kind)
       start = end
     return found
 

@@ -9,6 +9,7 @@ import glob
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -154,7 +155,14 @@ def read(path: str) -> Record:
       header, *lines = map(json.loads, file)
     del header['trial']
     return Record(**header, points=tuple(map(_point, lines)))
-  except (EOFError, KeyError, TypeError, ValueError, gzip.BadGzipFile) as error:
+  except (
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    gzip.BadGzipFile,
+    zlib.error,
+  ) as error:
     raise ValueError(
       f'{path} holds no record of a trial ({error}); delete it, and run '
       'awopt-report again.'

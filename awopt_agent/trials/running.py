@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
+from awopt_agent import files
 from awopt_agent.train import progress
 from awopt_agent.train.launching import role_process
 from awopt_agent.trials import (
@@ -127,7 +128,7 @@ class Runner:
       )
     folder = trial_folder.TrialFolder(self._root_dir, trial.name)
     if folder.has_ended:
-      self._record(planned, folder)
+      self._conclude(planned, folder)
       return
     if self._takes_over(planned):
       return
@@ -167,13 +168,16 @@ class Runner:
     if code:
       self._drop(job, _reason(code, job.folder.log))
       return
-    command = self._next(job)
+    try:
+      command = self._next(job)
+    except ValueError as error:
+      self._drop(job, files.first_line(error))
+      return
     if command:
       job.process = self._start(command, job.folder, job.core)
       return
-    job.folder.pause(ended=True)
     self._jobs.remove(job)
-    self._record(job.planned, job.folder)
+    self._conclude(job.planned, job.folder)
 
   def _next(self, job: _Job) -> commands.Command | None:
     """Returns what follows the program that has ended."""
@@ -188,11 +192,22 @@ class Runner:
     return commands.evaluation(trial, job.folder.path, policy)
 
   def _drop(self, job: _Job, reason: str) -> None:
-    job.folder.pause()
     self._jobs.remove(job)
-    name = job.planned.trial.name
+    self._fail(job.planned, job.folder, reason)
+
+  def _fail(self, planned, folder, reason: str) -> None:
+    folder.pause()
+    name = planned.trial.name
     self._outcome.failed.append(name)
-    self._bar.say(f'{name} failed: {reason}; see {job.folder.log}')
+    self._bar.say(f'{name} failed: {reason}; see {folder.log}')
+
+  def _conclude(self, planned, folder: trial_folder.TrialFolder) -> None:
+    """Records a trial that has ended; one that measured nothing has failed."""
+    try:
+      folder.pause(ended=True)
+      self._record(planned, folder)
+    except ValueError as error:
+      self._fail(planned, folder, files.first_line(error))
 
   def _record(self, planned, folder: trial_folder.TrialFolder) -> None:
     record = collecting.collect(planned.trial, folder)

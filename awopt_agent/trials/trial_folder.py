@@ -57,9 +57,18 @@ class TrialFolder:
     return bool((self.read() or {}).get('ended'))
 
   def begin(self, identity: identity_lib.Identity, commit: str) -> None:
-    """Makes the folder, and notes that the trial runs from now on."""
+    """Makes the folder, and notes that the trial runs from now on.
+
+    What an interrupted `clear` left is deleted: it may be of other code.
+
+    Raises:
+      OSError: If that cannot be.
+    """
+    ledger = self.read()
+    if ledger is None:
+      self.clear()
     os.makedirs(self.path, exist_ok=True)
-    ledger = self.read() or {
+    ledger = ledger or {
       'identity': vars(identity),
       'commit': commit,
       'spans': [],
@@ -118,8 +127,13 @@ class TrialFolder:
       shutil.rmtree(os.path.join(self.path, name), ignore_errors=True)
 
   def clear(self) -> None:
-    """Deletes everything."""
-    shutil.rmtree(self.path, ignore_errors=True)
+    """Deletes everything.
+
+    Raises:
+      OSError: If something cannot be deleted.
+    """
+    if os.path.exists(self.path):
+      shutil.rmtree(self.path)
 
   def _close(self, ledger: dict[str, Any]) -> None:
     """Ends a span that a kill left open, by the last sign of life."""
@@ -134,4 +148,6 @@ class TrialFolder:
     part = f'{self._ledger}.part'
     with open(part, 'w', encoding='utf-8') as file:
       json.dump(ledger, file)
+      file.flush()
+      os.fsync(file.fileno())
     os.replace(part, self._ledger)

@@ -34,12 +34,12 @@ def test_small_parts_share_a_column_and_images_have_their_own():
   expected = b''.join(
     struct.pack('<3fi', 100 + t, 2 * t, 2 * t + 1, t) for t in range(3)
   )
-  assert columns['small'].tobytes() == expected
+  assert columns[packer.small].tobytes() == expected
   assert sorted(
     (name, column.shape, column.dtype.name) for name, column in columns.items()
   ) == [
     ('part_2', (3, 1536), 'uint8'),
-    ('small', (3, 16), 'uint8'),
+    (packer.small, (3, 16), 'uint8'),
   ]
   for name, column in columns.items():
     assert packer.spec[name].shape == column.shape[1:]
@@ -92,11 +92,11 @@ def test_another_structure_is_refused():
 def test_columns_of_a_part_are_enough_to_unpack_it():
   packer = packing.StepPacking(SPEC)
   part = {name: SPEC[name] for name in ('clock', 'grip')}
-  assert packer.columns_of(part) == ['small']
+  assert packer.columns_of(part) == [packer.small]
   assert packer.columns_of(SPEC['image']) == ['part_2']
-  assert packer.columns_of(SPEC) == ['part_2', 'small']
+  assert packer.columns_of(SPEC) == ['part_2', packer.small]
   columns = packer.pack(steps(3))
-  unpacked = packer.unpack({'small': tf.constant(columns['small'])})
+  unpacked = packer.unpack({packer.small: tf.constant(columns[packer.small])})
   np.testing.assert_array_equal(unpacked['clock'], [100, 101, 102])
   np.testing.assert_array_equal(unpacked['grip'], [0, 1, 2])
   assert unpacked['image'] is None
@@ -154,3 +154,23 @@ def test_a_step_of_a_picture_alone_has_no_other_column():
   image = steps(2)['image']
   columns = tf.nest.map_structure(tf.constant, packer.pack(image))
   np.testing.assert_array_equal(packer.unpack(columns), image)
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    {'grip': tf.TensorSpec([], tf.float32, 'grip')},
+    {'place': tf.TensorSpec([1, 2], tf.float32, 'place')},
+    {'clock': tf.TensorSpec([], tf.float32, 'watch')},
+  ],
+)
+def test_bytes_that_lie_otherwise_have_another_name(change):
+  own, other = (
+    packing.StepPacking(SPEC),
+    packing.StepPacking({**SPEC, **change}),
+  )
+  # As many bytes: nothing else would tell them apart.
+  sizes = [one.spec[one.small].shape for one in (own, other)]
+  assert sizes[0] == sizes[1]
+  assert own.small != other.small
+  assert own.small == packing.StepPacking(dict(SPEC)).small

@@ -78,8 +78,13 @@ def test_where_there_is_no_folder_there_are_no_records(tmp_path):
 
 @pytest.mark.parametrize(
   'content',
-  [b'', b'text', gzip.compress(b'{"trial": "a/b/0"}\n')],
-  ids=['empty', 'text', 'a header of little'],
+  [
+    b'',
+    b'text',
+    gzip.compress(b'{"trial": "a/b/0"}\n'),
+    gzip.compress(b'text', mtime=0)[:10] + b'\xff' * 20,
+  ],
+  ids=['empty', 'text', 'a header of little', 'a changed byte'],
 )
 def test_what_is_no_record_is_named_with_the_remedy(tmp_path, content):
   path = tmp_path / 'bowl' / 'awopt-0.jsonl.gz'

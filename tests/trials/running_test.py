@@ -76,6 +76,17 @@ def test_trials_run_in_their_order_and_are_recorded(run, tmp_path, programs):
   assert 0 < found[0].seconds < 60
 
 
+def test_a_trial_that_measured_nothing_fails_and_the_others_go_on(
+  run, programs, capsys
+):
+  trials = _trials(3)
+  programs[trials[1].name] = ['--measure_nothing']
+  for _ in range(2):  # The next command tries it again, and says so again.
+    outcome = run(trials)
+    assert (outcome.done, outcome.failed) == (2, [trials[1].name])
+    assert 'no measurement of the end' in capsys.readouterr().out
+
+
 def test_a_run_under_two_names_is_run_once(run, tmp_path, programs):
   first = fakes.make_trial(variant='awac_p')
   # The same files by another name, another seed, and other settings.

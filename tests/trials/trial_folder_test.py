@@ -151,3 +151,14 @@ def test_policies_and_metrics_stay_when_it_is_tidied(folder, tmp_path):
   assert left == ['metrics.jsonl', 'policies', 'trial.json']
   folder.clear()
   assert not (tmp_path / 'a/b/0').exists()
+
+
+def test_what_an_interrupted_clear_left_is_of_no_later_trial(folder):
+  folder.begin(fakes.IDENTITY, 'c')
+  left = os.path.join(folder.path, 'checkpoints')
+  os.mkdir(left)
+  folder.begin(fakes.IDENTITY, 'c')  # It goes on.
+  assert os.path.exists(left)
+  os.remove(os.path.join(folder.path, 'trial.json'))
+  folder.begin(fakes.IDENTITY, 'c')
+  assert not os.path.exists(left)

@@ -187,10 +187,12 @@ class Evaluator:
         success_threshold=train.success_threshold,
         stop_requested=self._stop_requested,
       )
+      # Others may practise by now, but not these weights.
+      practised = 0 if phase == 'pretrain' else counters['episodes']
       rates = {
         kind: measure.evaluate(self._policies[kind], episodes)
         for kind in evaluation.kinds(
-          self._policies, self._agent.headline, train, counters['episodes']
+          self._policies, self._agent.headline, train, practised
         )
       }
     self._measured += 1

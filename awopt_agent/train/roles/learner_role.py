@@ -164,7 +164,11 @@ class LearnerRole:
       progress=lambda: self.step,
       when_still=self._republish,
     )
-    self._at_once = 1 if strategy is None else _AT_ONCE
+    self._most_at_once = _AT_ONCE
+    if targets_given:  # Weights are published between two times alone.
+      oldest = context.roles.max_target_age
+      self._most_at_once = min(_AT_ONCE, max(1, oldest // 4))
+    self._at_once = 1 if strategy is None else self._most_at_once
     self._begun = False
     self._heard_at = self._moved_at = time.monotonic()
 
@@ -350,7 +354,7 @@ class LearnerRole:
     self._moved_at = time.monotonic()
     if self._strategy is None:  # All workers take as many.
       each_s = (self._moved_at - began) / steps
-      self._at_once = min(max(round(_CHUNK_S / each_s), 1), _AT_ONCE)
+      self._at_once = min(max(round(_CHUNK_S / each_s), 1), self._most_at_once)
     self._save_trigger(self.step)
     self._publish_when_due()
     self._tell(loss)

@@ -11,6 +11,7 @@ from tests.experience import pictures
 from tests.experience.wire import fakes
 
 _SPEC = agent_fakes.step_spec()
+_NAME = packing.StepPacking(_SPEC).small
 
 
 def _pack(episode):
@@ -110,7 +111,7 @@ def test_a_sender_waits_for_room(sides):
 
 def test_an_episode_of_another_agent_is_refused_before_it_is_sent(sides):
   columns = _pack(agent_fakes.make_episode(2))
-  columns['small'] = columns['small'][:, :-1]
+  columns[_NAME] = columns[_NAME][:, :-1]
   with pytest.raises(ValueError, match='signature'):
     inbox.send(sides.connection, [columns], limit_s=5)
   assert sides.receive() == []
@@ -136,7 +137,7 @@ def _with(value):
 
 
 _EPISODE = _pack(agent_fakes.make_episode(3))
-_SMALL = _EPISODE['small']
+_SMALL = _EPISODE[_NAME]
 _GARBAGE = {
   'too few rows': (
     {name: column[:1] for name, column in _EPISODE.items()},
@@ -146,15 +147,15 @@ _GARBAGE = {
     {name: column[:0] for name, column in _EPISODE.items()},
     'two or more',
   ),
-  'size': ({'small': _SMALL[:, 1:]}, 'column small is uint8'),
-  'type': ({'small': _SMALL.astype(np.float64)}, 'column small is float64'),
+  'size': ({_NAME: _SMALL[:, 1:]}, f'column {_NAME} is uint8'),
+  'type': ({_NAME: _SMALL.astype(np.float64)}, f'column {_NAME} is float64'),
   'other integers': (
-    {'small': _SMALL.astype(np.int32)},
-    'column small is int32',
+    {_NAME: _SMALL.astype(np.int32)},
+    f'column {_NAME} is int32',
   ),
-  'words': ({'small': np.array([['a']] * 4)}, 'column small'),
-  'a number': ({'small': np.bool_(True)}, 'column small'),
-  'three dimensions': ({'small': _SMALL[..., np.newaxis]}, 'column small'),
+  'words': ({_NAME: np.array([['a']] * 4)}, f'column {_NAME}'),
+  'a number': ({_NAME: np.bool_(True)}, f'column {_NAME}'),
+  'three dimensions': ({_NAME: _SMALL[..., np.newaxis]}, f'column {_NAME}'),
   'three numbers': ({'_sender': np.arange(3)}, 'column _sender'),
   'no numbers': ({'_sender': np.zeros(2, np.float32)}, 'column _sender'),
   'other steps': (_labelled(step=[0, 1, 1, 3]), 'label of episode 1 '),
@@ -170,8 +171,9 @@ _GARBAGE = {
 
 def test_columns_of_different_lengths_are_refused():
   spec = pictures.step_spec()
-  columns = packing.StepPacking(spec).pack(pictures.make_episode(3))
-  columns['small'] = columns['small'][:-1]
+  packer = packing.StepPacking(spec)
+  columns = packer.pack(pictures.make_episode(3))
+  columns[packer.small] = columns[packer.small][:-1]
   columns['_sender'] = np.zeros(2, np.int64)
   with fakes.serving(inbox.make_table(spec)) as server:
     client = server.localhost_client()
@@ -195,7 +197,7 @@ def test_garbage_is_refused_and_those_around_it_arrive(sides, kind):
 
 
 def test_a_column_too_few_or_too_many_is_refused(sides):
-  sides.force({}, without=['small'])
+  sides.force({}, without=[_NAME])
   sides.force({'more': np.zeros(3)})
   sides.send(agent_fakes.make_episode(2, episode_id=8))
   few, many, after = sides.receive()
