@@ -32,9 +32,8 @@ def main():
     fakes.leave_evaluation(flags.evaluated)
   if flags.make and not flags.exit:
     os.mkdir(flags.make)
-  if flags.measure_nothing or flags.dry_run:
-    return
-  if flags.root_dir and not flags.exit:
+  measures = not flags.measure_nothing and not flags.dry_run
+  if flags.root_dir and not flags.exit and measures:
     fakes.leave_run(flags.root_dir)
   sys.exit(flags.exit)
 

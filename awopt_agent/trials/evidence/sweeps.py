@@ -9,6 +9,8 @@ from awopt_agent.trials.evidence import estimates, figures, lookup
 __all__ = ['Cell', 'Sweep', 'sweeps']
 
 _PREFIX = 'sweep_'
+# A sweep may have a cell that changes nothing, to compare with.
+_UNCHANGED = 'unchanged'
 
 
 class Cell(NamedTuple):
@@ -62,7 +64,7 @@ def sweeps(names: Iterable[str], found: lookup.Lookup) -> list[Sweep]:
 
 def _cells(trials: Iterable[suite.Trial], found: lookup.Lookup):
   for grid, variant, binding in dict.fromkeys(
-    (trial.grid, trial.variant, trial.bindings[-1]) for trial in trials
+    (trial.grid, trial.variant, _binding(trial)) for trial in trials
   ):
     seeds = found.seeds(grid, variant)
     if seeds:
@@ -75,3 +77,7 @@ def _cells(trials: Iterable[suite.Trial], found: lookup.Lookup):
           for measure in ('offline', 'mean', 'end')
         ),
       )
+
+
+def _binding(trial: suite.Trial) -> str:
+  return trial.bindings[-1] if trial.bindings else _UNCHANGED

@@ -33,3 +33,9 @@ def test_each_sweep_has_at_least_eight_values():
   for name in ('temperature', 'success_fraction', 'replay_ratio'):
     trials = suite.load([f'sweep_{name}'])
     assert len({trial.grid for trial in trials}) >= 8
+
+
+def test_a_cell_may_change_nothing():
+  method = made_up.method('middle_bin', 'd3rlpy_iql', [(0.2, 0.6)])
+  (one,) = sweeps.sweeps(['sweep_peers'], made_up.found(method))
+  assert [cell.binding for cell in one.cells] == ['unchanged']
