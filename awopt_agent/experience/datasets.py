@@ -50,8 +50,8 @@ def make_dataset(
     Data set of `(Experience [B, n + 1, ...], ())`.
 
   Raises:
-    ValueError: If `success_fraction` is outside [0, 1], or an image is too
-      small for its augmentation.
+    ValueError: If `success_fraction` is outside [0, 1], the tables hold other
+      steps, or an image is too small for its augmentation.
   """
   packed = make_packed_dataset(
     client,
@@ -93,7 +93,8 @@ def make_packed_dataset(
     Data set of the columns of `packing.StepPacking`, `[B, n + 1, size]`.
 
   Raises:
-    ValueError: If `success_fraction` is outside [0, 1].
+    ValueError: If `success_fraction` is outside [0, 1], or the tables hold
+      other steps.
   """
   chunk, count = _chunking(batch_size, success_fraction)
   sources = [
@@ -106,6 +107,7 @@ def make_packed_dataset(
     .map(lambda samples: samples.data)  # After batching: a call a chunk.
     for table in _TABLES
   ]
+  _check_columns(client, step_spec, sources[0].element_spec)
   plan = tf.data.Dataset.from_generator(
     lambda: _plans(
       _cached_sizes(client),
@@ -128,6 +130,16 @@ def without_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
     tf.data.experimental.AutoShardPolicy.OFF
   )
   return batches.with_options(options)
+
+
+def _check_columns(client: reverb.Client, step_spec, found) -> None:
+  wanted = packing.StepPacking(step_spec).spec
+  if wanted.keys() != found.keys():
+    raise ValueError(
+      f'the tables of {client.server_address} hold the columns '
+      f'{sorted(found)}, and step_spec asks for {sorted(wanted)}; make '
+      'tables and batches from one training_data_spec.'
+    )
 
 
 def _chunking(

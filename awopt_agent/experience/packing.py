@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tree
 
 __all__ = ['StepPacking']
 
@@ -58,10 +59,14 @@ class StepPacking:
       self.spec[self.small] = tf.TensorSpec([count], tf.uint8, self.small)
 
   def _layout(self) -> str:
-    order = [index for indices in self._groups.values() for index in indices]
-    parts = [self._parts[index] for index in order]
+    # By their places in the nest: specs of the same part differ in name.
+    found = tree.flatten_with_path(self._step_spec)
+    parts = [
+      found[index] for indices in self._groups.values() for index in indices
+    ]
     return ' '.join(
-      f'{part.name}:{part.dtype.name}{part.shape.as_list()}' for part in parts
+      f'{".".join(map(str, path))}:{part.dtype.name}{part.shape.as_list()}'
+      for path, part in parts
     )
 
   def _size(self, index: int) -> int:

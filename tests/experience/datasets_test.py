@@ -149,6 +149,13 @@ def test_packed_batches_unpack_to_the_same(replay):
     assert sorted(label.success.numpy()[:, 0]) == [False] * 3 + [True]
 
 
+def test_steps_of_another_agent_are_refused(replay):
+  other = fakes.step_spec()
+  other.trajectory.observation['y'] = other.trajectory.observation['x']
+  with pytest.raises(ValueError, match=r'small_\w+.*one training_data_spec'):
+    datasets.make_dataset(replay.client, other, batch_size=4)
+
+
 # Images.
 
 

@@ -161,7 +161,6 @@ def test_a_step_of_a_picture_alone_has_no_other_column():
   [
     {'grip': tf.TensorSpec([], tf.float32, 'grip')},
     {'place': tf.TensorSpec([1, 2], tf.float32, 'place')},
-    {'clock': tf.TensorSpec([], tf.float32, 'watch')},
   ],
 )
 def test_bytes_that_lie_otherwise_have_another_name(change):
@@ -173,4 +172,11 @@ def test_bytes_that_lie_otherwise_have_another_name(change):
   sizes = [one.spec[one.small].shape for one in (own, other)]
   assert sizes[0] == sizes[1]
   assert own.small != other.small
-  assert own.small == packing.StepPacking(dict(SPEC)).small
+
+
+def test_the_key_of_a_part_tells_it_apart_and_its_specs_name_does_not():
+  own, renamed, moved = (
+    packing.StepPacking({key: tf.TensorSpec([], tf.float32, name)}).small
+    for key, name in (('clock', 'clock'), ('clock', None), ('watch', 'clock'))
+  )
+  assert own == renamed != moved
