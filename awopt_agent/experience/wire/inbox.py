@@ -43,13 +43,13 @@ class Sender(NamedTuple):
   """Who sends an episode.
 
   Attributes:
-    oldest: The lowest sequence number that its source still has: there is no
-      use in waiting for one below.
+    skipped: How many numbers right below that of the first episode its source
+      has not, or not any more: there is no use in waiting for those.
     spool: Where its episodes are kept; two senders of one source would take
       each other's numbers.
   """
 
-  oldest: int = 0
+  skipped: int = 0
   spool: int = 0
 
 
@@ -133,15 +133,15 @@ class RefusedError(ValueError):
 
   Attributes:
     episode_id: Which it is; None where its label does not tell.
-    oldest: The lowest sequence number that its source has.
+    skipped: As its sender said.
   """
 
   def __init__(
-    self, reason: str, *, episode_id: int | None = None, oldest: int = 0
+    self, reason: str, *, episode_id: int | None = None, skipped: int = 0
   ):
     super().__init__(reason)
     self.episode_id = episode_id
-    self.oldest = oldest
+    self.skipped = skipped
 
 
 class Received(NamedTuple):
@@ -227,7 +227,7 @@ class Inbox:
       if values.dtype.kind == 'f' and not np.isfinite(values).all():
         reason = f'{name} of episode {identity} holds NaN or infinity.'
     if reason:
-      raise RefusedError(reason, episode_id=identity, oldest=sender.oldest)
+      raise RefusedError(reason, episode_id=identity, skipped=sender.skipped)
     return Received(columns, label, sender)
 
   def _read_label(

@@ -73,8 +73,8 @@ class Delivery:
       ValueError: If it refuses the episode's columns.
     """
     self._note(self._board.read())
-    number = max(self._next, self._spool.oldest)
-    if not self._in_place or not self._spool.has(number):
+    number = self._spool.first_from(self._next)
+    if not self._in_place or number is None:
       return 0
     episodes = self._read_from(number)
     if not episodes:
@@ -83,7 +83,9 @@ class Delivery:
       self._connection,
       episodes,
       limit_s=_SEND_LIMIT_S,
-      sender=inbox.Sender(self._spool.oldest, self._spool.identity),
+      sender=inbox.Sender(
+        self._spool.missing_below(number), self._spool.identity
+      ),
     )
     self._next = number + len(episodes)
     self._answered_at = time.monotonic()
@@ -159,7 +161,7 @@ class Delivery:
   @property
   def left(self) -> int:
     """Number of episodes that the replay has not."""
-    return self._spool.following - max(self.received, self._spool.oldest)
+    return self._spool.count_from(self.received)
 
   def start(self) -> None:
     """Delivers in the background, and tries again where there is no answer."""
@@ -200,7 +202,7 @@ class Delivery:
     while self.left > 0 and time.monotonic() < end and go_on():
       self.check()
       time.sleep(_IDLE_S)
-    return max(self.left, 0)
+    return self.left
 
   def close(self) -> None:
     """Ends the background's work."""

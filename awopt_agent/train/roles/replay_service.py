@@ -154,13 +154,13 @@ class ReplayService:
     source = str(inbox_lib.source_of(identity))
     if self._spools.setdefault(source, sender.spool) != sender.spool:
       return  # It sees on the board that another took its place.
-    if not self._is_next(identity, sender.oldest):
+    if not self._is_next(identity, sender.skipped):
       return
     self._writer.write(columns, label, arrival=self._arrival)
     self._count(label)
     self._note_received(identity)
 
-  def _is_next(self, identity: int, oldest: int) -> bool:
+  def _is_next(self, identity: int, skipped: int) -> bool:
     """Tells whether an episode comes in its turn.
 
     One that comes again does not, nor one before those that were lost: they
@@ -168,7 +168,8 @@ class ReplayService:
     """
     source = str(inbox_lib.source_of(identity))
     received = self._counters.received.get(source, 0)
-    return inbox_lib.sequence_of(identity) == max(received, oldest)
+    sequence = inbox_lib.sequence_of(identity)
+    return sequence - skipped <= received <= sequence
 
   def _note_received(self, identity: int) -> None:
     source = str(inbox_lib.source_of(identity))
@@ -194,7 +195,7 @@ class ReplayService:
     self._changed = True
     # Those after it must not wait for it.
     identity = error.episode_id
-    if identity is not None and self._is_next(identity, error.oldest):
+    if identity is not None and self._is_next(identity, error.skipped):
       self._note_received(identity)
     self._say(f'replay: refused an episode: {files.first_line(error)}')
 

@@ -184,6 +184,26 @@ class Spool:
   def has(self, number: int) -> bool:
     return number in self._sizes
 
+  def first_from(self, number: int) -> int | None:
+    """Returns the lowest number that is here and not below another."""
+    if self.has(number):
+      return number
+    with self._guard:
+      return min((n for n in self._sizes if n > number), default=None)
+
+  def count_from(self, number: int) -> int:
+    """Returns how many are here whose numbers are not below another."""
+    with self._guard:
+      return sum(n >= number for n in self._sizes)
+
+  def missing_below(self, number: int) -> int:
+    """Returns how many numbers right below another are not here."""
+    if self.has(number - 1):
+      return 0
+    with self._guard:
+      below = max((n for n in self._sizes if n < number), default=-1)
+    return number - 1 - below
+
   def drop_below(self, number: int) -> None:
     """Deletes the episodes of lower numbers."""
     with self._guard:

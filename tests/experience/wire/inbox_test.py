@@ -30,12 +30,12 @@ class _Sides:
     self.connection = fakes.connect(server)
     self.inbox = inbox.Inbox(self.client, _SPEC)
 
-  def send(self, *episodes, oldest=0, limit_s=5.0):
+  def send(self, *episodes, skipped=0, limit_s=5.0):
     inbox.send(
       self.connection,
       [_pack(episode) for episode in episodes],
       limit_s=limit_s,
-      sender=inbox.Sender(oldest, spool=7),
+      sender=inbox.Sender(skipped, spool=7),
     )
 
   def force(self, changes, *, without=()):
@@ -74,7 +74,7 @@ def test_episodes_arrive_whole_and_in_order(sides):
     for n, length in enumerate((3, 1, 40))
   ]
   sides.send(sent[0])
-  sides.send(*sent[1:], oldest=1)  # As one item.
+  sides.send(*sent[1:], skipped=1)  # As one item.
   assert fakes.size(sides.client, inbox.INBOX) == 2
   received = sides.receive()
   senders = [tuple(episode.sender) for episode in received]
@@ -223,7 +223,7 @@ def test_a_refusal_tells_the_episode(sides):
   sides.force({**_with(np.nan), '_sender': np.array([5, 0])})
   sides.force(_labelled(length=[5] * 4))
   unsound_numbers, unsound_label = sides.receive()
-  assert (unsound_numbers.episode_id, unsound_numbers.oldest) == (1, 5)
+  assert (unsound_numbers.episode_id, unsound_numbers.skipped) == (1, 5)
   # Else those after it would wait for it.
   assert unsound_label.episode_id == 1
 

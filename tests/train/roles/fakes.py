@@ -115,12 +115,12 @@ class ReplayRole:
       {'save': folder, 'incarnation': incarnation}, limit_s=5
     )
 
-  def send(self, episode, *, oldest=0, spool=0):
+  def send(self, episode, *, skipped=0, spool=0):
     """Sends an episode."""
     inbox.send(
       self.connect(),
       [packing.StepPacking(self._spec).pack(episode)],
-      sender=inbox.Sender(oldest, spool),
+      sender=inbox.Sender(skipped, spool),
       limit_s=5,
     )
 

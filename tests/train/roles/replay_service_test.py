@@ -93,8 +93,8 @@ def test_each_source_has_turns_of_its_own(role):
 
 def test_those_that_were_lost_with_a_disk_are_not_waited_for(role):
   _send(role, 1, [0])
-  _send(role, 1, [5], oldest=5)
-  _send(role, 1, [5, 6], oldest=5)
+  _send(role, 1, [5], skipped=5)
+  _send(role, 1, [5, 6], skipped=5)
   role.turns()
   assert role.steps() == fakes.whole(1, [0, 5, 6])
   assert role.service.counters.received == {'1': 7}
@@ -164,8 +164,8 @@ def test_a_refused_episode_that_comes_again_changes_nothing(role):
 
 
 def test_a_refused_episode_after_a_lost_disk_is_passed_over(role):
-  role.send(_with_nan(fakes.episode(1, 5)), oldest=5)
-  _send(role, 1, [6], oldest=5)
+  role.send(_with_nan(fakes.episode(1, 5)), skipped=5)
+  _send(role, 1, [6], skipped=5)
   role.turns()
   assert role.steps() == fakes.whole(1, [6])
 
