@@ -57,6 +57,21 @@ class StepPacking:
     if self._groups:
       count = sum(self._group_bytes(name) for name in self._groups)
       self.spec[self.small] = tf.TensorSpec([count], tf.uint8, self.small)
+    self._plan_reading()
+
+  def _plan_reading(self) -> None:
+    """Notes where all numbers of a dtype are, and where each part is there."""
+    self._ranges: dict[str, tuple[int, int, Any]] = {}
+    self._places: dict[int, tuple[str, int, int]] = {}  # By the spec's id.
+    end = 0
+    for dtype, indices in self._groups.items():
+      start, end = end, end + self._group_bytes(dtype)
+      kind = np.uint8 if dtype == 'bool' else tf.as_dtype(dtype).as_numpy_dtype
+      self._ranges[dtype] = start, end, kind
+      after = 0
+      for index in indices:
+        before, after = after, after + self._size(index)
+        self._places[id(self._parts[index])] = dtype, before, after
 
   def _layout(self) -> str:
     # By their places in the nest: specs of the same part differ in name.
@@ -156,38 +171,36 @@ class StepPacking:
 
     Of large parts, by their column. bool comes as the uint8 that is there.
     """
-    found = {name: columns[name] for name in self._large}
-    start = 0
-    for dtype in self._groups:
-      end = start + self._group_bytes(dtype)
-      kind = np.uint8 if dtype == 'bool' else tf.as_dtype(dtype).as_numpy_dtype
-      found[dtype] = columns[self.small][:, start:end].view(kind)
-      start = end
-    return found
+    return {name: columns[name] for name in self._large} | {
+      dtype: self._numbers(dtype, columns) for dtype in self._groups
+    }
 
-  def read(self, part: Any, columns: Mapping[str, np.ndarray]) -> Any:
-    """Reads a part of a step from columns `[T, size]`, without the rest.
+  def _numbers(self, dtype: str, columns: Mapping[str, np.ndarray]):
+    start, end, kind = self._ranges[dtype]
+    return columns[self.small][:, start:end].view(kind)
+
+  def read(
+    self, part: tf.TensorSpec, columns: Mapping[str, np.ndarray]
+  ) -> np.ndarray:
+    """Reads one part of a step from columns `[T, size]`, without the rest.
 
     Args:
-      part: A nest of specs within the step's own, such as its label.
+      part: The very object in the step's spec.
       columns: Of `pack`.
 
     Returns:
-      The nest of arrays `[T, ...]`.
+      Array `[T, ...]`, a view but for bool.
     """
-    values = self.values(columns)
-    return tf.nest.map_structure(lambda spec: self._find(spec, values), part)
-
-  def _find(self, spec: tf.TensorSpec, values: Mapping[str, np.ndarray]):
-    index = next(i for i, part in enumerate(self._parts) if part is spec)
-    for name, large in self._large.items():
-      if large == index:
-        return values[name].reshape(-1, *spec.shape)
-    before = self._groups[spec.dtype.name]
-    start = sum(self._size(i) for i in before[: before.index(index)])
-    found = values[spec.dtype.name][:, start : start + self._size(index)]
-    shaped = found.reshape(-1, *spec.shape)
-    return shaped != 0 if spec.dtype == tf.bool else shaped
+    if id(part) not in self._places:
+      (name,) = (
+        name
+        for name, index in self._large.items()
+        if self._parts[index] is part
+      )
+      return columns[name].reshape(-1, *part.shape)
+    dtype, start, end = self._places[id(part)]
+    found = self._numbers(dtype, columns)[:, start:end].reshape(-1, *part.shape)
+    return found != 0 if dtype == 'bool' else found
 
 
 def _join(arrays: list[np.ndarray], dtype: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -43,6 +44,7 @@ _ENDLESS = [*_FREE, 'TrainConfig.pretrain_steps = 100000000']
 _WARM_S = 15.0
 _WARM_LIMIT_S = 60.0
 _WARM_COUNT = 1300
+_SETTLE_S = 3.0
 _LENGTH = 12
 
 
@@ -131,21 +133,41 @@ def _rate(count, seconds):
   return (count() - before) / (time.monotonic() - began)
 
 
-def collectors(seconds, counts=(1, 2)):
-  """Returns episodes/s of so many collectors, with the learner paused."""
-  rates = {}
-  for number in counts:
-    with _roles(_PAUSED) as roles:
-      context = context_lib.build(_flags(_PAUSED, roles.root))
-      weights.Publisher(
-        roles.connection, weights.ACTING, context.agent.acting_variables
-      ).publish()
-      for index in range(number):
-        roles.start('collector', '--index', str(index))
-      rates[number] = _rate(
-        lambda roles=roles: roles.board.read_now()['episodes'], seconds
+def collectors(seconds, turns):
+  """Yields episodes/s of one collector, and of two, with the learner paused.
+
+  The second is halted and goes on in turns: what else happens on the machine
+  within a minute is the same for both.
+  """
+  with _roles(_PAUSED) as roles:
+    context = context_lib.build(_flags(_PAUSED, roles.root))
+    weights.Publisher(
+      roles.connection, weights.ACTING, context.agent.acting_variables
+    ).publish()
+    started = [
+      roles.start('collector', '--index', str(index)) for index in range(2)
+    ]
+
+    def count():
+      return roles.board.read_now()['episodes']
+
+    _rate(count, seconds)
+    for _ in range(turns):
+      yield tuple(
+        _rate_of_turn(started[1], number, count, seconds) for number in (1, 2)
       )
-  return rates
+
+
+def _rate_of_turn(second, number, count, seconds):
+  """Returns the rate while the second collector stands, or works too."""
+  send = signal.SIGSTOP if number == 1 else signal.SIGCONT
+  tree = psutil.Process(second.pid)
+  for process in (tree, *tree.children(recursive=True)):
+    process.send_signal(send)
+  time.sleep(_SETTLE_S)
+  began, before = time.monotonic(), count()
+  time.sleep(seconds)
+  return (count() - before) / (time.monotonic() - began)
 
 
 def learner(seconds, *, updaters, gin):
@@ -294,15 +316,15 @@ def main():
 
 
 def _print_collectors(flags):
-  ratios = []
-  for _ in range(flags.repeats):
-    one, two = collectors(flags.seconds).values()
-    ratios.append(two / one)
-    print(
-      f'collectors: 1 {one:.1f}, 2 {two:.1f} episodes/s: {two / one:.2f} times',
-      flush=True,
-    )
-  print(f'collectors: median {statistics.median(ratios):.2f} times', flush=True)
+  turns = list(collectors(flags.seconds, flags.repeats))
+  ratios = [two / one for one, two in turns]
+  one, two = (statistics.median(rates) for rates in zip(*turns, strict=True))
+  print(
+    f'collectors: 1 {one:.1f}, 2 {two:.1f} episodes/s; in turns '
+    f'{min(ratios):.2f} to {max(ratios):.2f}, median '
+    f'{statistics.median(ratios):.2f} times',
+    flush=True,
+  )
 
 
 def _print_learner(flags):

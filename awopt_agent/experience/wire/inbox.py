@@ -211,7 +211,7 @@ class Inbox:
         f'columns of {sorted(rows)} rows; an episode has two or more, as many '
         'in each.'
       )
-    first = np.flatnonzero(self._read_label(packed).step == 0)
+    first = np.flatnonzero(self._packing.read(self._label.step, packed) == 0)
     edges = sorted({0, *first.tolist(), *rows})
     return [
       {name: column[start:end] for name, column in packed.items()}
@@ -235,7 +235,9 @@ class Inbox:
   ) -> structs.EpisodeLabel:
     # The rest stays packed, as it is written to its table: to unpack it took
     # a seventh of the replay role's time.
-    return self._packing.read(self._label, columns)
+    return structs.EpisodeLabel(
+      *(self._packing.read(part, columns) for part in self._label)
+    )
 
   def _check_columns(self, columns: Mapping[str, np.ndarray]) -> None:
     """Checks what the table's signature says, which a stranger may ignore."""
