@@ -317,12 +317,11 @@ def main():
 
 def _print_collectors(flags):
   turns = list(collectors(flags.seconds, flags.repeats))
+  one, two = (sum(rates) / len(turns) for rates in zip(*turns, strict=True))
   ratios = [two / one for one, two in turns]
-  one, two = (statistics.median(rates) for rates in zip(*turns, strict=True))
   print(
-    f'collectors: 1 {one:.1f}, 2 {two:.1f} episodes/s; in turns '
-    f'{min(ratios):.2f} to {max(ratios):.2f}, median '
-    f'{statistics.median(ratios):.2f} times',
+    f'collectors: 1 {one:.1f}, 2 {two:.1f} episodes/s: {two / one:.2f} times '
+    f'(single turns {min(ratios):.2f} to {max(ratios):.2f})',
     flush=True,
   )
 

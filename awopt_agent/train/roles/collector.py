@@ -145,9 +145,7 @@ class Collector:
 
   def _store(self, experience: structs.Experience) -> None:
     """Puts an episode on the disk, from where it is delivered."""
-    number = self._spool.add(
-      self._packing.pack(experience), {'env': self._env.get_state()}
-    )
+    number = self._spool.add(self._packing.pack(experience))
     expected = inbox.sequence_of(int(experience.label.episode_id[0]))
     if number != expected:
       raise RuntimeError(
@@ -167,11 +165,13 @@ class Collector:
         break
       if self._may_practise():
         self._practice.start_round()()
+        self._spool.end_round({'env': self._env.get_state()})
       else:
         self._check_learner()
         time.sleep(_IDLE_S)
       self._tell()
     left = self._delivery.finish(_FINISH_LIMIT_S)
+    self._tell(last=True)
     kept = f', {left} of them wait on disk' if left else ''
     return (
       f'collector: {self._spool.following - began} episodes of practice{kept}'
@@ -215,7 +215,7 @@ class Collector:
       'steps': self._counters['steps'] + sum(self._lengths.values()),
     }
 
-  def _tell(self) -> None:
+  def _tell(self, *, last: bool = False) -> None:
     self._report.update(
       'episodes',
       self._spool.following,
@@ -225,6 +225,7 @@ class Collector:
         if self._spool.is_full
         else f'weights of step {self._context.agent.train_step_counter.numpy()}'
       ),
+      last=last,
       received=self._delivery.received,
       durable=self._delivery.durable,
     )

@@ -81,7 +81,9 @@ class Evaluator:
       limit_s=context.roles.wait_limit_s,
       check=stopping.raiser(stop_requested),
     )
-    self._board = board_lib.BoardReader(self._connection)
+    self._board = board_lib.BoardReader(
+      self._connection, every_s=context.roles.pull_every_s
+    )
     self._weights = weights.Subscriber(
       self._connection, weights.ACTING, self._agent.acting_variables
     )

@@ -317,6 +317,7 @@ class LearnerRole:
         self._turn()
       elif self._save_the_end():
         break
+    self._tell(None, last=True)
     return (
       f'learner: finished at step {self.step}, '
       f'{self._counters["episodes"]} episodes of practice'
@@ -408,7 +409,7 @@ class LearnerRole:
     if self._is_chief:
       self._publishing.publish_to_the_waiting()
 
-  def _tell(self, loss) -> None:
+  def _tell(self, loss, *, last: bool = False) -> None:
     counters = self._counters
     note = f'{counters["episodes"]} episodes'
     if loss is not None:
@@ -416,7 +417,7 @@ class LearnerRole:
     numbers = self._meter.numbers()
     if self._meter.taken.numpy():
       note += f', targets {numbers["target_age"]:.0f} steps old'
-    if self._report.update('steps', self.step, note, **numbers):
+    if self._report.update('steps', self.step, note, last=last, **numbers):
       self._learner.summarize(**numbers)
 
   def _where(self) -> dict[str, Any]:

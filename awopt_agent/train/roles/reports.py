@@ -31,7 +31,13 @@ class Report:
     self._rate = 0.0
 
   def update(
-    self, unit: str, count: float, note: str = '', **more: Any
+    self,
+    unit: str,
+    count: float,
+    note: str = '',
+    *,
+    last: bool = False,
+    **more: Any,
   ) -> bool:
     """Says how far the role is; the rate is that since the last write.
 
@@ -39,13 +45,14 @@ class Report:
       unit: What it counts, plural.
       count: How many there are.
       note: What else is worth reading.
+      last: Whether the role ends, so that it writes at once.
       **more: For programs that read the file.
 
     Returns:
       Whether it was time to write.
     """
     now = time.monotonic()
-    if now - self._written_at < self._every_s:
+    if now - self._written_at < self._every_s and not last:
       return False
     if self._counted is not None:
       before, at = self._counted

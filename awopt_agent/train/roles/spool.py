@@ -124,14 +124,11 @@ class Spool:
   def __len__(self) -> int:
     return len(self._sizes)
 
-  def add(
-    self, columns: Mapping[str, np.ndarray], state: Mapping[str, Any]
-  ) -> int:
+  def add(self, columns: Mapping[str, np.ndarray]) -> int:
     """Stores an episode.
 
     Args:
       columns: Arrays by name.
-      state: What `state` returns to the next process.
 
     Returns:
       Its number.
@@ -144,19 +141,31 @@ class Spool:
     part = f'{path}.part'
     with open(part, 'wb') as file:
       np.savez(file, **columns)
-      # All three take 0.7 ms an episode on an ext4 disk.
       file.flush()
       os.fsync(file.fileno())
     size = os.path.getsize(part)
     os.replace(part, path)
-    files.sync(self._episodes)
     with self._guard:
       if sum(self._sizes.get(n, 0) for n in self._fresh) < _MOST_FRESH_BYTES:
         self._fresh[number] = dict(columns)
       self._sizes[number] = size
       self.following = number + 1
-    self._write(_STATE, {**state, 'following': self.following})
     return number
+
+  def end_round(self, state: Mapping[str, Any]) -> None:
+    """Brings a round's episodes and how it ended to the disk.
+
+    Once an episode it took a tenth of a collector's time. Who is killed in a
+    round goes on from the state before it, with all episodes that ended.
+
+    Args:
+      state: What `state` returns to the next process.
+
+    Raises:
+      OSError: If the disk is full or read-only.
+    """
+    files.sync(self._episodes)
+    self._write(_STATE, {**state, 'following': self.following})
 
   def read(self, number: int) -> dict[str, np.ndarray]:
     """Returns the columns of an episode.
@@ -217,7 +226,7 @@ class Spool:
     self.following = max(self.following, number)
 
   def state(self) -> dict[str, Any]:
-    """Returns the state that came with the last episode, or nothing."""
+    """Returns the state at the end of the last round, or nothing."""
     return self._read(_STATE)
 
   def _read(self, name: str) -> dict[str, Any]:

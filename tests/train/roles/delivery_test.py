@@ -36,7 +36,7 @@ class _Collector:
     pack = packing.StepPacking(fakes.SPEC).pack
     for _ in range(count):
       number = self.spool.following
-      self.spool.add(pack(fakes.episode(_SOURCE, number, length)), {})
+      self.spool.add(pack(fakes.episode(_SOURCE, number, length)))
 
   def deliver(self):
     """Sends all that there is to send; returns how many."""
@@ -240,7 +240,7 @@ def test_nothing_is_lost_when_the_replay_is_gone_for_a_while(
 def test_episodes_of_another_agent_end_the_collector(start, collectors):
   role = start()
   collector = collectors(role)
-  collector.spool.add({'float32': np.zeros([3, 1], np.float32)}, {})
+  collector.spool.add({'float32': np.zeros([3, 1], np.float32)})
   collector.delivery.start()
   with pytest.raises(ValueError, match='signature'):
     while True:

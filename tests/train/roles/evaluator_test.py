@@ -21,7 +21,9 @@ def _agent():
 def _cast(tmp_path, agent, monkeypatch):
   casts.use_even_env(monkeypatch, evaluator)
   agent.train_step_counter.assign(0)
-  return casts.make_context(tmp_path, agent=agent)
+  # Each look is at the counters of now.
+  roles = {'pull_every_s': 1e-6}
+  return casts.make_context(tmp_path, agent=agent, roles=roles)
 
 
 @pytest.fixture(name='role')

@@ -19,6 +19,8 @@ def test_writes_now_and_then(tmp_path):
   assert report.update('steps', 1)
   assert not report.update('steps', 2)
   assert reports.read_all(str(tmp_path))['learner']['count'] == 1
+  assert report.update('steps', 3, last=True)
+  assert reports.read_all(str(tmp_path))['learner']['count'] == 3
 
 
 def test_the_rate_is_that_since_the_last_report(tmp_path, monkeypatch):

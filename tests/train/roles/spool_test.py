@@ -31,7 +31,7 @@ def columns(value):
 
 def test_episodes_come_back_as_they_were(open_spool):
   spool = open_spool()
-  assert spool.add(columns(7), {}) == 0
+  assert spool.add(columns(7)) == 0
   found = spool.read(0)
   assert found.keys() == columns(7).keys()
   for name, column in columns(7).items():
@@ -42,50 +42,54 @@ def test_episodes_come_back_as_they_were(open_spool):
 def test_the_next_process_goes_on(open_spool):
   spool = open_spool()
   for number in range(3):
-    spool.add(columns(number), {'env': [number]})
+    spool.add(columns(number))
+    spool.end_round({'env': [number]})
   spool.drop_below(2)
   spool = open_spool()
   assert (spool.oldest, spool.following, len(spool)) == (2, 3, 1)
   assert spool.state()['env'] == [2]
-  assert spool.add(columns(9), {}) == 3
+  assert spool.add(columns(9)) == 3
 
 
 def test_numbers_go_on_when_all_were_delivered(open_spool):
   spool = open_spool()
-  spool.add(columns(1), {})
+  spool.add(columns(1))
+  spool.end_round({})
   spool.drop_below(1)
   spool = open_spool()
   assert spool.following == spool.oldest == 1
 
 
 def test_an_episode_whose_writer_was_killed_is_not_there(open_spool, tmp_path):
-  open_spool().add(columns(1), {})
+  open_spool().add(columns(1))
   torn = tmp_path / 's' / 'episodes' / '000000000001.npz.part'
   torn.write_bytes(b'torn')
   spool = open_spool()
   assert len(spool) == 1
   assert not torn.exists()
-  assert spool.add(columns(2), {}) == 1
+  assert spool.add(columns(2)) == 1
 
 
-def test_a_number_is_not_given_twice_after_a_kill(open_spool, tmp_path):
-  # Between the episode's file and the state's.
-  open_spool().add(columns(1), {})
-  (tmp_path / 's' / 'state.json').unlink()
-  assert open_spool().following == 1
+def test_a_number_is_not_given_twice_after_a_kill(open_spool):
+  spool = open_spool()
+  spool.end_round({'env': [1]})
+  spool.add(columns(1))  # Within a round.
+  spool = open_spool()
+  assert spool.following == 1
+  assert spool.state()['env'] == [1]
 
 
 def test_numbers_go_on_after_those_of_a_lost_disk(open_spool):
   spool = open_spool()
   spool.go_on_from(5)
-  assert spool.add(columns(1), {}) == 5
+  assert spool.add(columns(1)) == 5
   assert spool.oldest == 5
 
 
 def test_is_full_by_its_bytes(open_spool):
   spool = open_spool(max_bytes=1)
   assert not spool.is_full
-  spool.add(columns(1), {})
+  spool.add(columns(1))
   assert spool.is_full
   spool.drop_below(1)
   assert not spool.is_full
@@ -112,7 +116,7 @@ def cut(tmp_path, number):
 def test_a_damaged_episode_is_set_aside_and_named(open_spool, tmp_path):
   spool = open_spool()
   for number in range(3):
-    spool.add(columns(number), {})
+    spool.add(columns(number))
   path = cut(tmp_path, 1)
   spool = open_spool()
   with pytest.raises(
@@ -132,7 +136,7 @@ def test_a_damaged_episode_is_set_aside_and_named(open_spool, tmp_path):
 
 def test_a_changed_byte_is_damage_too(open_spool, tmp_path):
   spool = open_spool()
-  spool.add(columns(7), {})
+  spool.add(columns(7))
   path = tmp_path / 's' / 'episodes' / '000000000000.npz'
   data = bytearray(path.read_bytes())
   data[len(data) // 3] ^= 1
@@ -145,7 +149,7 @@ def test_a_changed_byte_is_damage_too(open_spool, tmp_path):
 def test_what_is_read_again_comes_from_the_disk(open_spool, monkeypatch, most):
   monkeypatch.setattr(spool_lib, '_MOST_FRESH_BYTES', most)
   spool = open_spool()
-  spool.add(columns(7), {})
+  spool.add(columns(7))
   for _ in range(2):
     for name, column in columns(7).items():
       np.testing.assert_array_equal(spool.read(0)[name], column)
@@ -157,7 +161,7 @@ def test_what_waits_in_memory_is_bounded_and_goes_with_its_file(
   monkeypatch.setattr(spool_lib, '_MOST_FRESH_BYTES', 1)
   spool = open_spool()
   for number in range(3):
-    spool.add(columns(number), {})
+    spool.add(columns(number))
   assert list(spool._fresh) == [0]  # The bound was passed by it.
   spool.drop_below(1)
   assert not spool._fresh
@@ -191,7 +195,8 @@ def test_what_is_stored_is_on_the_disk_before_it_has_its_name(
 
   monkeypatch.setattr(spool_lib.os, 'fsync', note_sync)
   monkeypatch.setattr(spool_lib.os, 'replace', note_replace)
-  spool.add(columns(1), {})
+  spool.add(columns(1))
+  spool.end_round({})
   assert [f'{c.split()[0]} {os.path.basename(c)}' for c in calls] == [
     'sync 000000000000.npz.part',
     'name 000000000000.npz',
