@@ -165,17 +165,21 @@ class Collector:
         break
       if self._may_practise():
         self._practice.start_round()()
-        self._spool.end_round({'env': self._env.get_state()})
+        self._end_round()
       else:
         self._check_learner()
         time.sleep(_IDLE_S)
       self._tell()
+    self._end_round(last=True)
     left = self._delivery.finish(_FINISH_LIMIT_S)
     self._tell(last=True)
     kept = f', {left} of them wait on disk' if left else ''
     return (
       f'collector: {self._spool.following - began} episodes of practice{kept}'
     )
+
+  def _end_round(self, *, last: bool = False) -> None:
+    self._spool.end_round({'env': self._env.get_state()}, last=last)
 
   def _listen(self) -> None:
     """Takes newer weights and counters, if they are due and there are any."""

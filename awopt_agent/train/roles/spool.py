@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -23,6 +24,9 @@ _EPISODES = 'episodes'
 _DAMAGED = '.damaged'
 _DIGITS = 12
 _LEAST_FREE_BYTES = 64 * 2**20
+# Whoever stores faster, a simulator, leaves the rest to the system: with each
+# episode it took a tenth of two collectors' time.
+_SYNC_EVERY_S = 1.0
 # What waits to be read for the first time; more is read from the disk.
 _MOST_FRESH_BYTES = 8 * 2**20
 
@@ -34,8 +38,10 @@ class DamagedError(ValueError):
 class Spool:
   """Episodes as packed columns, numbered in the order in which they ended.
 
-  A file appears whole or not at all, so a collector that is killed, or loses
-  its power, loses the episodes under way, and no other.
+  A file appears whole or not at all, so a collector that is killed loses the
+  episodes under way, and no other. A machine that loses its power may damage
+  those of its last half a minute, but for rounds a second or more apart, as
+  those of a robot are.
 
   Attributes:
     following: Number of the next episode.
@@ -66,6 +72,7 @@ class Spool:
     self._sizes = self._take_up()
     # Most are delivered at once: then nobody waits for their files.
     self._fresh: dict[int, dict[str, np.ndarray]] = {}
+    self._synced_at = -float('inf')
     self.following = max(
       int(self.state().get('following', 0)), *(n + 1 for n in self._sizes), 0
     )
@@ -141,8 +148,9 @@ class Spool:
     part = f'{path}.part'
     with open(part, 'wb') as file:
       np.savez(file, **columns)
-      file.flush()
-      os.fsync(file.fileno())
+      if self._is_sync_due():
+        file.flush()
+        os.fsync(file.fileno())
     size = os.path.getsize(part)
     os.replace(part, path)
     with self._guard:
@@ -152,20 +160,25 @@ class Spool:
       self.following = number + 1
     return number
 
-  def end_round(self, state: Mapping[str, Any]) -> None:
-    """Brings a round's episodes and how it ended to the disk.
+  def end_round(self, state: Mapping[str, Any], *, last: bool = False) -> None:
+    """Notes how a round ended, each second.
 
-    Once an episode it took a tenth of a collector's time. Who is killed in a
-    round goes on from the state before it, with all episodes that ended.
+    Who is killed goes on from an earlier state, with all episodes that ended.
 
     Args:
       state: What `state` returns to the next process.
+      last: Whether no other round follows.
 
     Raises:
       OSError: If the disk is full or read-only.
     """
-    files.sync(self._episodes)
-    self._write(_STATE, {**state, 'following': self.following})
+    if last or self._is_sync_due():
+      files.sync(self._episodes)
+      self._write(_STATE, {**state, 'following': self.following})
+      self._synced_at = time.monotonic()
+
+  def _is_sync_due(self) -> bool:
+    return time.monotonic() - self._synced_at >= _SYNC_EVERY_S
 
   def read(self, number: int) -> dict[str, np.ndarray]:
     """Returns the columns of an episode.
@@ -226,7 +239,7 @@ class Spool:
     self.following = max(self.following, number)
 
   def state(self) -> dict[str, Any]:
-    """Returns the state at the end of the last round, or nothing."""
+    """Returns the newest state that was noted, or nothing."""
     return self._read(_STATE)
 
   def _read(self, name: str) -> dict[str, Any]:

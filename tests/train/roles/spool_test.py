@@ -43,7 +43,7 @@ def test_the_next_process_goes_on(open_spool):
   spool = open_spool()
   for number in range(3):
     spool.add(columns(number))
-    spool.end_round({'env': [number]})
+    spool.end_round({'env': [number]}, last=number == 2)
   spool.drop_below(2)
   spool = open_spool()
   assert (spool.oldest, spool.following, len(spool)) == (2, 3, 1)
@@ -204,3 +204,19 @@ def test_what_is_stored_is_on_the_disk_before_it_has_its_name(
     'sync state.json.part',
     'name state.json',
   ]
+
+
+def test_a_simulators_rounds_are_synced_once_a_second(open_spool, monkeypatch):
+  spool = open_spool()
+  syncs, clock = [], [100.0]
+  monkeypatch.setattr(spool_lib.os, 'fsync', lambda _: syncs.append(clock[0]))
+  monkeypatch.setattr(spool_lib.time, 'monotonic', lambda: clock[0])
+  for number, at in enumerate((100.0, 100.5, 100.9, 101.1, 106.0)):
+    clock[0] = at
+    spool.add(columns(number))
+    spool.end_round({'env': number})
+  # The episode, its folder and the state of each such round.
+  assert syncs == 3 * [100.0] + 3 * [101.1] + 3 * [106.0]
+  clock[0] = 106.1
+  spool.end_round({'env': 5}, last=True)
+  assert spool.state()['env'] == 5
