@@ -44,7 +44,7 @@ _ENDLESS = [*_FREE, 'TrainConfig.pretrain_steps = 100000000']
 _WARM_S = 15.0
 _WARM_LIMIT_S = 60.0
 _WARM_COUNT = 1300
-_SETTLE_S = 3.0
+_SETTLE_S = 1.0
 _LENGTH = 12
 
 
