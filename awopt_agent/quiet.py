@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 
-__all__ = ['drop_reverb_notices']
+__all__ = ['drop_native_notices']
 
 # TensorFlow's C++ logs of level INFO, WARNING and ERROR: it reports each
 # missing GPU library and each cuDNN that registers twice as an error, on
@@ -67,15 +67,18 @@ _NOTICE = re.compile(
   rb'Sampler and server are owned)'
   # Ray, of each attempt to connect; the last one's failure is an exception.
   rb'|\[[\d :,-]+ W \d+ \d+\] (gcs_client|rpc_client)\.\w+:'
+  # libjpeg, of each damaged picture, which is refused with its reason.
+  rb'|(Improper call to JPEG library|Input file read error|'
+  rb'Corrupt JPEG data|Premature end of JPEG file|Not a JPEG file)'
 )
 
 
-def drop_reverb_notices() -> None:
+def drop_native_notices() -> None:
   """Filters the notices that C++ code writes to descriptor 2.
 
-  Reverb 0.14 has no log level, nor has Ray before it is connected. Python's
-  own stderr keeps the terminal; only native code writes to the filter, which
-  passes on all that it does not know.
+  Reverb 0.14 has no log level, nor has libjpeg within TensorFlow, nor Ray
+  before it is connected. Python's own stderr keeps the terminal; only native
+  code writes to the filter, which passes on all that it does not know.
   """
   sys.stderr.flush()
   original = os.dup(2)

@@ -45,7 +45,7 @@ def test_the_package_alone_leaves_the_environment_as_it_is(tmp_path):
 _FILTERED = """
 import os, sys, time
 from awopt_agent import quiet
-quiet.drop_reverb_notices()
+quiet.drop_native_notices()
 for line in {lines}:
   os.write(2, line.encode())
 # Native code's lines pass through a thread.
@@ -87,6 +87,11 @@ def test_rays_attempts_to_connect_are_dropped(tmp_path):
     f'{head}gcs_client.cc:210: Failed to get cluster ID from GCS server\n',
     f'{head}other.cc:1: Something else\n',
   ]
+  assert _stderr(tmp_path, lines) == lines[-1]
+
+
+def test_libjpegs_words_on_a_damaged_picture_are_dropped(tmp_path):
+  lines = ['Improper call to JPEG library in state 201\n', 'JPEG, or else\n']
   assert _stderr(tmp_path, lines) == lines[-1]
 
 

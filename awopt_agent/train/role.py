@@ -55,7 +55,7 @@ def _parse():
 def main() -> None:
   """Ends with 0, 1 (failure), 2 (bad usage) or 143 (stopped, maybe early)."""
   flags = _parse()
-  quiet.drop_reverb_notices()
+  quiet.drop_native_notices()
   code = 0
   try:
     with command_line.one_line_errors('awopt-role'):

@@ -69,7 +69,7 @@ def _learner(agent, batch_size: int) -> Iterator[environments.Row]:
 
 
 def main() -> None:
-  quiet.drop_reverb_notices()
+  quiet.drop_native_notices()
   config_lib.load(['run/quickstart.gin'], [])
   batch_size = train_config.TrainConfig().batch_size
   env = envs.make(seed=0)

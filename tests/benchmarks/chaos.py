@@ -29,7 +29,7 @@ def main():
   parser.add_argument('--seed', type=int, default=0)
   parser.add_argument('--folder', default=None)
   flags = parser.parse_args()
-  quiet.drop_reverb_notices()
+  quiet.drop_native_notices()
   folder = flags.folder or tempfile.mkdtemp(prefix='chaos-')
   specs = faults_test.specs()
   chaos = run(folder, flags)

@@ -295,7 +295,7 @@ def main():
   parser.add_argument('--learner_gin', default=_UPDATER_GIN)
   parser.add_argument('--only', choices=('collectors', 'learner', 'saturation'))
   flags = parser.parse_args()
-  quiet.drop_reverb_notices()
+  quiet.drop_native_notices()
   if flags.only in (None, 'collectors'):
     _print_collectors(flags)
   if flags.only in (None, 'learner'):

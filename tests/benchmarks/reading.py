@@ -93,7 +93,7 @@ def _agent() -> agent_lib.AwOptAgent:
 
 
 def _serve(found) -> None:
-  quiet.drop_reverb_notices()
+  quiet.drop_native_notices()
   agent = _agent()
   server = reverb.Server(
     tables.make_tables(
@@ -107,7 +107,7 @@ def _serve(found) -> None:
 
 
 def _run(part, source: str, port: int, found) -> None:
-  quiet.drop_reverb_notices()
+  quiet.drop_native_notices()
   agent = _agent()
   baseline = _peak_mb()
   start = time.perf_counter()

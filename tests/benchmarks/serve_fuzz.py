@@ -5,7 +5,7 @@ sends them by both protocols, a sound one after every hundred, and fails if
 one gets an action, no reason, or no answer.
 """
 
-from awopt_agent import quiet  # noqa: F401  Before TensorFlow.
+from awopt_agent import quiet  # Before TensorFlow.
 
 # isort: split
 import argparse
@@ -448,6 +448,7 @@ def main() -> None:
   parser.add_argument('--requests', type=int, default=10_000)
   parser.add_argument('--seed', type=int, default=0)
   flags = parser.parse_args()
+  quiet.drop_native_notices()
   with tempfile.TemporaryDirectory() as folder:
     version = export.export(fakes.GreyAgent(), folder, train_step=1)
     source = fakes.Source(predictor.Predictor(version))

@@ -14,7 +14,7 @@ from awopt_agent.train.launching import launcher
 def _run(monkeypatch, capsys):
   """Runs awopt-launch around a launcher of its own: code, out, err, flags."""
   term = signal.getsignal(signal.SIGTERM)
-  monkeypatch.setattr(quiet, 'drop_reverb_notices', lambda: None)
+  monkeypatch.setattr(quiet, 'drop_native_notices', lambda: None)
 
   def run(*arguments, does=lambda flags: 'learnt: all'):
     seen = []

@@ -30,7 +30,7 @@ def _run(monkeypatch, capsys):
   """Runs awopt-role with a role of its own: code, stdout, stderr, flags."""
   numbers = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
   handlers = {n: signal.getsignal(n) for n in numbers}
-  monkeypatch.setattr(quiet, 'drop_reverb_notices', lambda: None)
+  monkeypatch.setattr(quiet, 'drop_native_notices', lambda: None)
   ended = []
 
   def end(code):

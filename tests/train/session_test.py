@@ -21,7 +21,7 @@ def _run(monkeypatch, capsys, tmp_path):
   term, interrupt = map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))
   # They are for a process of the program's own.
   monkeypatch.setattr(threads, 'use_cores', lambda: None)
-  monkeypatch.setattr(quiet, 'drop_reverb_notices', lambda: None)
+  monkeypatch.setattr(quiet, 'drop_native_notices', lambda: None)
   gin_file = tmp_path / 'tiny.gin'
   gin_file.write_text(fakes.TINY_GIN)
 

@@ -27,7 +27,7 @@ def _parse():
 def main() -> None:
   """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage)."""
   flags = _parse()
-  quiet.drop_reverb_notices()
+  quiet.drop_native_notices()
   with command_line.one_line_errors(_NAME):
     from awopt_agent.trials.peers import session  # TensorFlow takes seconds.
 

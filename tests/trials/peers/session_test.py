@@ -20,7 +20,7 @@ def _run(monkeypatch, capsys, tmp_path):
   """Runs the program in this process: code, stdout and stderr."""
   term, interrupt = map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))
   monkeypatch.setattr(threads, 'use_cores', lambda: None)
-  monkeypatch.setattr(quiet, 'drop_reverb_notices', lambda: None)
+  monkeypatch.setattr(quiet, 'drop_native_notices', lambda: None)
   gin_file = tmp_path / 'tiny.gin'
   gin_file.write_text(train_fakes.TINY_GIN)
 
