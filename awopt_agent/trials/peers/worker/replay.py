@@ -29,7 +29,11 @@ class Replay:
         are both; None draws from all transitions alike.
     """
     self._sizes = observation_size, action_size
-    self._picker = d3rlpy.dataset.MultiStepTransitionPicker(n_step, gamma)
+    self._picker = (
+      d3rlpy.dataset.MultiStepTransitionPicker(n_step, gamma)
+      if n_step > 1
+      else d3rlpy.dataset.BasicTransitionPicker()  # It is faster.
+    )
     self.practice = self._make_buffer()
     self.demonstrations = self.practice
     self._both: d3rlpy.dataset.ReplayBufferBase = self.practice
