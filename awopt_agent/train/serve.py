@@ -2,7 +2,7 @@
 
 import sys
 
-from awopt_agent import quiet  # Before TensorFlow.
+from awopt_agent import quiet  # noqa: F401  Before TensorFlow.
 from awopt_agent.train import command_line
 
 
@@ -63,7 +63,6 @@ def _check_host(parser, flags) -> None:
 def main() -> None:
   """Runs the command line; exits with 0, 1 (failure) or 2 (bad usage)."""
   flags = _parse()
-  quiet.drop_native_notices()
   with command_line.one_line_errors('awopt-serve'):
     try:
       # TensorFlow takes seconds.

@@ -152,10 +152,13 @@ def collectors(seconds, turns):
       return roles.board.read_now()['episodes']
 
     _rate(count, seconds)
-    for _ in range(turns):
-      yield tuple(
-        _rate_of_turn(started[1], number, count, seconds) for number in (1, 2)
-      )
+    for turn in range(turns):
+      order = (1, 2) if turn % 2 == 0 else (2, 1)
+      rates = {
+        number: _rate_of_turn(started[1], number, count, seconds)
+        for number in order
+      }
+      yield rates[1], rates[2]
 
 
 def _rate_of_turn(second, number, count, seconds):

@@ -170,9 +170,8 @@ class Collector:
         self._check_learner()
         time.sleep(_IDLE_S)
       self._tell()
-    self._end_round(last=True)
     left = self._delivery.finish(_FINISH_LIMIT_S)
-    self._tell(last=True)
+    self._end()
     kept = f', {left} of them wait on disk' if left else ''
     return (
       f'collector: {self._spool.following - began} episodes of practice{kept}'
@@ -180,6 +179,16 @@ class Collector:
 
   def _end_round(self, *, last: bool = False) -> None:
     self._spool.end_round({'env': self._env.get_state()}, last=last)
+
+  def _end(self) -> None:
+    self._tell(last=True)
+    try:
+      self._end_round(last=True)
+    except OSError as error:  # A full disk: practice was over before.
+      print(
+        f'collector: {error}; the next process begins with earlier scenes.',
+        flush=True,
+      )
 
   def _listen(self) -> None:
     """Takes newer weights and counters, if they are due and there are any."""
@@ -215,7 +224,7 @@ class Collector:
     for number in [n for n in self._lengths if n < received]:
       del self._lengths[number]
     return {
-      'episodes': self._counters['episodes'] + max(self._delivery.left, 0),
+      'episodes': self._counters['episodes'] + self._delivery.left,
       'steps': self._counters['steps'] + sum(self._lengths.values()),
     }
 

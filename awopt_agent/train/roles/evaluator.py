@@ -217,6 +217,7 @@ class Evaluator:
     rates = self._evaluate(
       'end', {'episodes': practised, 'steps': state['practised_steps']}
     )
+    self._report.update('evaluations', self._measured, last=True)
     if rates:
       print(f'after practice: {phases.describe(rates)}', flush=True)
     exported = export_lib.export(

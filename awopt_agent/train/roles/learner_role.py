@@ -305,6 +305,7 @@ class LearnerRole:
     if self._is_chief:
       self._counters = self._board.read_now(limit_s=30.0)
     self.save()
+    self._tell(None, last=True)
     return f'learner: stopped at step {self.step}, saved'
 
   def learn(self) -> str:

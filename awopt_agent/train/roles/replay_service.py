@@ -163,8 +163,7 @@ class ReplayService:
   def _is_next(self, identity: int, skipped: int) -> bool:
     """Tells whether an episode comes in its turn.
 
-    One that comes again does not, nor one before those that were lost: they
-    come in turn.
+    Its number is the next, or only such lie between as its source has not.
     """
     source = str(inbox_lib.source_of(identity))
     received = self._counters.received.get(source, 0)

@@ -54,7 +54,8 @@ class Report:
     now = time.monotonic()
     if now - self._written_at < self._every_s and not last:
       return False
-    if self._counted is not None:
+    # The last one tells how fast it was, not how long the end took.
+    if self._counted is not None and not last:
       before, at = self._counted
       self._rate = max(count - before, 0) / max(now - at, 1e-6)
     self._counted = (count, now)

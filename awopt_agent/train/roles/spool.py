@@ -1,5 +1,6 @@
 """A collector's finished episodes on disk, until the replay's disk has them."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -24,8 +25,8 @@ _EPISODES = 'episodes'
 _DAMAGED = '.damaged'
 _DIGITS = 12
 _LEAST_FREE_BYTES = 64 * 2**20
-# Whoever stores faster, a simulator, leaves the rest to the system: with each
-# episode it took a tenth of two collectors' time.
+# Of faster rounds, a simulator's, the others are left to the system: to sync
+# each episode took a tenth of two collectors' time.
 _SYNC_EVERY_S = 1.0
 # What waits to be read for the first time; more is read from the disk.
 _MOST_FRESH_BYTES = 8 * 2**20
@@ -40,12 +41,11 @@ class Spool:
 
   A file appears whole or not at all, so a collector that is killed loses the
   episodes under way, and no other. A machine that loses its power may damage
-  those of its last half a minute, but for rounds a second or more apart, as
-  those of a robot are.
+  those of the round under way, and where rounds take less than a second, as in
+  a simulator, those of its last half a minute.
 
   Attributes:
     following: Number of the next episode.
-    oldest: Lowest number that is still here; `following` where there is none.
     identity: A number that no other spool has.
   """
 
@@ -72,6 +72,7 @@ class Spool:
     self._sizes = self._take_up()
     # Most are delivered at once: then nobody waits for their files.
     self._fresh: dict[int, dict[str, np.ndarray]] = {}
+    self._unsynced: list[int] = []
     self._synced_at = -float('inf')
     self.following = max(
       int(self.state().get('following', 0)), *(n + 1 for n in self._sizes), 0
@@ -116,11 +117,6 @@ class Spool:
     return sizes
 
   @property
-  def oldest(self) -> int:
-    with self._guard:
-      return next(iter(self._sizes), self.following)
-
-  @property
   def is_full(self) -> bool:
     """Whether there is no room for another round of episodes."""
     if shutil.disk_usage(self._folder).free < _LEAST_FREE_BYTES:
@@ -148,9 +144,6 @@ class Spool:
     part = f'{path}.part'
     with open(part, 'wb') as file:
       np.savez(file, **columns)
-      if self._is_sync_due():
-        file.flush()
-        os.fsync(file.fileno())
     size = os.path.getsize(part)
     os.replace(part, path)
     with self._guard:
@@ -158,10 +151,11 @@ class Spool:
         self._fresh[number] = dict(columns)
       self._sizes[number] = size
       self.following = number + 1
+    self._unsynced.append(number)
     return number
 
   def end_round(self, state: Mapping[str, Any], *, last: bool = False) -> None:
-    """Notes how a round ended, each second.
+    """Brings a round to the disk, once a second.
 
     Who is killed goes on from an earlier state, with all episodes that ended.
 
@@ -172,13 +166,16 @@ class Spool:
     Raises:
       OSError: If the disk is full or read-only.
     """
-    if last or self._is_sync_due():
+    now = time.monotonic()
+    if last or now - self._synced_at >= _SYNC_EVERY_S:
+      for number in filter(self.has, self._unsynced):
+        # Delivered and deleted, perhaps, by the other thread.
+        with contextlib.suppress(FileNotFoundError):
+          files.sync(self._path(number))
       files.sync(self._episodes)
       self._write(_STATE, {**state, 'following': self.following})
-      self._synced_at = time.monotonic()
-
-  def _is_sync_due(self) -> bool:
-    return time.monotonic() - self._synced_at >= _SYNC_EVERY_S
+      self._synced_at = now
+    self._unsynced.clear()
 
   def read(self, number: int) -> dict[str, np.ndarray]:
     """Returns the columns of an episode.
@@ -236,7 +233,8 @@ class Spool:
 
   def go_on_from(self, number: int) -> None:
     """Numbers the next episode so at least: others came before this disk."""
-    self.following = max(self.following, number)
+    with self._guard:
+      self.following = max(self.following, number)
 
   def state(self) -> dict[str, Any]:
     """Returns the newest state that was noted, or nothing."""

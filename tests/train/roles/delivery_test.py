@@ -134,13 +134,13 @@ def test_episodes_stay_on_disk_until_two_checkpoints_have_them(
     role.ask_to_save(f'{part}/replay')
     role.turns()
     collector.deliver()
-    assert collector.spool.oldest == 0
+    assert collector.spool.first_from(0) == 0
     fakes.adopt(tmp_path, step, f'{part}/replay')
     role.turns()
     collector.deliver()
   # Of one and two more, the first is in both.
   assert collector.delivery.durable == 1
-  assert (collector.spool.oldest, len(collector.spool)) == (1, 2)
+  assert (collector.spool.first_from(0), len(collector.spool)) == (1, 2)
 
 
 def test_the_next_process_delivers_what_the_last_one_left(start, collectors):

@@ -46,7 +46,7 @@ def test_the_next_process_goes_on(open_spool):
     spool.end_round({'env': [number]}, last=number == 2)
   spool.drop_below(2)
   spool = open_spool()
-  assert (spool.oldest, spool.following, len(spool)) == (2, 3, 1)
+  assert (spool.first_from(0), spool.following, len(spool)) == (2, 3, 1)
   assert spool.state()['env'] == [2]
   assert spool.add(columns(9)) == 3
 
@@ -57,7 +57,7 @@ def test_numbers_go_on_when_all_were_delivered(open_spool):
   spool.end_round({})
   spool.drop_below(1)
   spool = open_spool()
-  assert spool.following == spool.oldest == 1
+  assert (spool.first_from(0), spool.following) == (None, 1)
 
 
 def test_an_episode_whose_writer_was_killed_is_not_there(open_spool, tmp_path):
@@ -83,7 +83,7 @@ def test_numbers_go_on_after_those_of_a_lost_disk(open_spool):
   spool = open_spool()
   spool.go_on_from(5)
   assert spool.add(columns(1)) == 5
-  assert spool.oldest == 5
+  assert spool.first_from(0) == 5
 
 
 def test_is_full_by_its_bytes(open_spool):
@@ -131,7 +131,7 @@ def test_a_damaged_episode_is_set_aside_and_named(open_spool, tmp_path):
   # The next process leaves it where it is, and gives its number to no other.
   spool = open_spool()
   assert aside.exists()
-  assert (spool.oldest, spool.following, len(spool)) == (0, 3, 2)
+  assert (spool.first_from(0), spool.following, len(spool)) == (0, 3, 2)
 
 
 def test_a_changed_byte_is_damage_too(open_spool, tmp_path):
@@ -178,7 +178,7 @@ def test_a_spool_is_of_one_run(open_spool):
     again.belong_to('two')
 
 
-def test_what_is_stored_is_on_the_disk_before_it_has_its_name(
+def test_a_round_is_on_the_disk_before_the_state_after_it(
   open_spool, monkeypatch
 ):
   spool = open_spool()
@@ -198,25 +198,54 @@ def test_what_is_stored_is_on_the_disk_before_it_has_its_name(
   spool.add(columns(1))
   spool.end_round({})
   assert [f'{c.split()[0]} {os.path.basename(c)}' for c in calls] == [
-    'sync 000000000000.npz.part',
     'name 000000000000.npz',
+    'sync 000000000000.npz',
     'sync episodes',
     'sync state.json.part',
     'name state.json',
   ]
 
 
-def test_a_simulators_rounds_are_synced_once_a_second(open_spool, monkeypatch):
-  spool = open_spool()
-  syncs, clock = [], [100.0]
-  monkeypatch.setattr(spool_lib.os, 'fsync', lambda _: syncs.append(clock[0]))
+@pytest.fixture(name='clock')
+def _clock(monkeypatch):
+  clock = [100.0]
   monkeypatch.setattr(spool_lib.time, 'monotonic', lambda: clock[0])
+  return clock
+
+
+@pytest.fixture(name='synced')
+def _synced(monkeypatch):
+  """Names of what was synced."""
+  names = []
+
+  def note(descriptor):
+    names.append(os.path.basename(os.readlink(f'/proc/self/fd/{descriptor}')))
+
+  monkeypatch.setattr(spool_lib.os, 'fsync', note)
+  return names
+
+
+def test_a_simulators_rounds_are_synced_once_a_second(
+  open_spool, clock, synced
+):
+  spool = open_spool()
   for number, at in enumerate((100.0, 100.5, 100.9, 101.1, 106.0)):
     clock[0] = at
     spool.add(columns(number))
     spool.end_round({'env': number})
-  # The episode, its folder and the state of each such round.
-  assert syncs == 3 * [100.0] + 3 * [101.1] + 3 * [106.0]
+  assert [name for name in synced if name.endswith('.npz')] == [
+    f'{number:012d}.npz' for number in (0, 3, 4)
+  ]
   clock[0] = 106.1
   spool.end_round({'env': 5}, last=True)
   assert spool.state()['env'] == 5
+
+
+def test_all_of_a_slow_round_is_synced(open_spool, clock, synced):
+  spool = open_spool()
+  for number, at in enumerate((0.0, 3.0)):
+    clock[0] = 100.0 + at + 0.3  # Soon after the round began.
+    spool.add(columns(number))
+    clock[0] = 100.0 + at + 3.0
+    spool.end_round({'env': number})
+  assert {'000000000000.npz', '000000000001.npz'} <= set(synced)
