@@ -168,7 +168,7 @@ class Spool:
     """
     now = time.monotonic()
     if last or now - self._synced_at >= _SYNC_EVERY_S:
-      for number in filter(self.has, self._unsynced):
+      for number in self._unsynced:
         # Delivered and deleted, perhaps, by the other thread.
         with contextlib.suppress(FileNotFoundError):
           files.sync(self._path(number))
