@@ -1,5 +1,7 @@
 """TensorFlow Serving's REST protocol, as an ASGI application."""
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -26,6 +28,10 @@ _ACTION_PATH = re.compile(rf'{_MODEL}:(classify|regress|predict)', re.I)
 _MODEL_PATH = re.compile(rf'{_MODEL}(/metadata)?', re.I)
 _JSON = b'application/json'
 _TEXT = b'text/plain; charset=utf-8'
+# Refusals after which a connection is closed, and not read to its end.
+_CLOSING = ('too_large', 'draining', 'deadline', 'connections')
+# How long a refused request's body is still taken in, and thrown away.
+_LINGER_S = 2.0
 
 
 class Application:
@@ -53,15 +59,16 @@ class Application:
     if page is not None and method in ('GET', 'HEAD'):
       await _send(send, *page())
       return
+    incoming = _Incoming(receive)
     kind = 'predict' if _ACTION_PATH.fullmatch(path) else 'other'
     call = service_lib.Call(self._service.metrics, 'rest', kind)
     self._under_way += 1
     try:
       self._check_room()
-      body = await self._answer(method, path, scope, receive)
+      body = await self._answer(method, path, scope, incoming)
     except refusals.Refusal as refusal:
       call.end(refusal)
-      await _send_refusal(send, refusal)
+      await _send_refusal(send, refusal, incoming)
       return
     finally:
       self._under_way -= 1
@@ -150,6 +157,30 @@ class Application:
     return 200, metrics.CONTENT_TYPE.encode(), page
 
 
+class _Incoming:
+  """A request's body, piece by piece, and whether it has ended."""
+
+  def __init__(self, receive: Receive):
+    self._receive = receive
+    self._ended = False
+
+  async def __call__(self) -> Mapping[str, Any]:
+    message = await self._receive()
+    self._ended = not message.get('more_body', False)
+    return message
+
+  async def throw_away(self) -> None:
+    """Reads the rest, for a while.
+
+    A connection that is closed with bytes unread is reset, and the client
+    then loses the answer that it was sent.
+    """
+    with contextlib.suppress(TimeoutError):
+      async with asyncio.timeout(_LINGER_S):
+        while not self._ended:
+          await self()
+
+
 def _spec(match: re.Match) -> service_lib.ModelSpec:
   version = None if match[2] is None else int(match[2])
   return service_lib.ModelSpec(match[1], version, match[3])
@@ -192,26 +223,39 @@ async def _read(
   return b''.join(chunks)
 
 
-async def _send_refusal(send: Send, refusal: refusals.Refusal) -> None:
+async def _send_refusal(
+  send: Send, refusal: refusals.Refusal, incoming: _Incoming
+) -> None:
   headers = []
   if refusal.retry_after_s is not None:
     headers.append((b'retry-after', b'%d' % max(1, refusal.retry_after_s)))
-  if refusal.reason in ('too_large', 'draining', 'deadline', 'connections'):
-    # The rest of the body is not read.
+  closes = refusal.reason in _CLOSING
+  if closes:
     headers.append((b'connection', b'close'))
   # Python's own JSON, for NaN, lets text through that no UTF-8 can hold.
   reason = str(refusal).encode('utf-8', 'backslashreplace').decode()
   body = orjson.dumps({'error': reason})
-  await _send(send, refusal.http_status, _JSON, body, headers)
+  await _start(send, refusal.http_status, _JSON, body, headers)
+  if closes:
+    await incoming.throw_away()
+  await send({'type': 'http.response.body'})
 
 
 async def _send(
+  send: Send, status: int, content_type: bytes, body: bytes
+) -> None:
+  await _start(send, status, content_type, body, [])
+  await send({'type': 'http.response.body'})
+
+
+async def _start(
   send: Send,
   status: int,
   content_type: bytes,
   body: bytes,
-  headers: list[tuple[bytes, bytes]] | None = None,
+  headers: list[tuple[bytes, bytes]],
 ) -> None:
+  """Sends a whole answer, and leaves the connection open."""
   await send(
     {
       'type': 'http.response.start',
@@ -219,8 +263,8 @@ async def _send(
       'headers': [
         (b'content-type', content_type),
         (b'content-length', b'%d' % len(body)),
-        *(headers or ()),
+        *headers,
       ],
     }
   )
-  await send({'type': 'http.response.body', 'body': body})
+  await send({'type': 'http.response.body', 'body': body, 'more_body': True})

@@ -3,6 +3,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -251,18 +252,38 @@ def test_a_large_request_is_refused_and_its_body_not_read(predictor):
         'Content-Length: 1000000000\r\n\r\n'.encode()
       )
       assert client.recv(1000).startswith(b'HTTP/1.1 413')
-    # No length is announced.
+    assert running.post(b' ' * 1000)[0] == 400
+
+
+def pause_then(chunks):
+  for chunk in chunks:
+    yield chunk
+    time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+  'chunks',
+  [
+    [b' ' * 600] * 8,  # Refused at the second, while the others come.
+    [b' ' * 2**20] * 20,  # More than the sockets' buffers hold.
+  ],
+)
+def test_who_still_sends_a_large_request_reads_why(predictor, chunks):
+  small = limits.Limits(request_bytes=1000)
+  with fakes.serving(fakes.Source(predictor), limits=small) as running:
     connection = running.connect()
+    # No length is announced.
     connection.request(
       'POST',
       f'{PATH}:predict',
-      iter([b' ' * 600] * 3),
+      pause_then(chunks),
       encode_chunked=True,
       headers={'Transfer-Encoding': 'chunked'},
     )
     assert connection.getresponse().status == 413
     connection.close()
-    assert running.post(b' ' * 1000)[0] == 400
+    # At once, and a length is.
+    assert running.post(b' ' * (20 * 2**20))[0] == 413
 
 
 def test_too_many_rows_are_refused(predictor):
