@@ -29,6 +29,7 @@ _CLIENTS = 8
 _TURNS = 5
 _CALLS = 200
 _SECONDS = 3.0
+_PAIRS = 9
 
 
 def measure() -> Iterator[environments.Row]:
@@ -155,7 +156,7 @@ def _throughputs(
       _answers_a_second, protocol.lower(), addresses[protocol], path
     )
     found: dict[int, list[float]] = {1: [], _CLIENTS: []}
-    for _ in range(3):
+    for _ in range(_PAIRS):
       for clients, values in found.items():
         values.append(ask(clients))
     reference = f'{name}: 1 client'
