@@ -8,10 +8,11 @@ set in the environment wins.
 import io
 import logging
 import os
-import re
+import subprocess
 import sys
-import threading
 import warnings
+
+from awopt_agent import notice_filter
 
 __all__ = ['drop_native_notices']
 
@@ -51,26 +52,13 @@ warnings.filterwarnings(
   module=r'tf_agents\.specs\.array_spec',
 )
 
+# Kept: Python complains of a process that it forgets while it runs.
+_running: list[subprocess.Popen] = []
+
 # TF-Agents' Learner warns that it writes no checkpoints: ours hold the replay
 # too.
 logging.getLogger('absl').setLevel(logging.ERROR)
 logging.getLogger('tensorflow').setLevel(logging.ERROR)
-
-_NOTICE = re.compile(
-  rb'\[reverb/cc/\S+\] +('
-  rb'Initializing TFRecordCheckpointer|Loading latest checkpoint|'
-  rb'Loading checkpoint from|Loading and verifying metadata|'
-  rb'Metadata for table .* was successfully|Successfully loaded|'
-  rb'Still reading|Completed reading|'
-  rb'Table \S+ and \d+ items have been successfully|'
-  rb'Started replay server|Stored checkpoint|Shutting down replay server|'
-  rb'Sampler and server are owned)'
-  # Ray, of each attempt to connect; the last one's failure is an exception.
-  rb'|\[[\d :,-]+ W \d+ \d+\] (gcs_client|rpc_client)\.\w+:'
-  # libjpeg, of each damaged picture, which is refused with its reason.
-  rb'|(Improper call to JPEG library|Input file read error|'
-  rb'Corrupt JPEG data|Premature end of JPEG file|Not a JPEG file)'
-)
 
 
 def drop_native_notices() -> None:
@@ -90,16 +78,16 @@ def drop_native_notices() -> None:
     line_buffering=True,
     write_through=True,
   )
-  read_end, write_end = os.pipe()
-  os.dup2(write_end, 2)
-  os.close(write_end)
-  threading.Thread(
-    target=_pass_on, args=(read_end, original), daemon=True
-  ).start()
-
-
-def _pass_on(source: int, target: int) -> None:
-  with os.fdopen(source, 'rb') as lines:
-    for line in lines:
-      if not _NOTICE.match(line):
-        os.write(target, line)
+  # A process, not a thread: it outlives an abort, whose reason comes last. In
+  # a session of its own it outlives a Ctrl-C too; it ends with the last writer.
+  process = subprocess.Popen(
+    [sys.executable, '-I', '-S', notice_filter.__file__],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.DEVNULL,
+    stderr=original,
+    start_new_session=True,
+  )
+  assert process.stdin is not None
+  os.dup2(process.stdin.fileno(), 2)
+  process.stdin.close()
+  _running.append(process)

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -43,13 +44,11 @@ def test_the_package_alone_leaves_the_environment_as_it_is(tmp_path):
 
 
 _FILTERED = """
-import os, sys, time
+import ctypes, os, sys
 from awopt_agent import quiet
 quiet.drop_native_notices()
 for line in {lines}:
   os.write(2, line.encode())
-# Native code's lines pass through a thread.
-time.sleep(1)
 {end}
 """
 _NOTICES = (
@@ -126,3 +125,20 @@ def test_a_traceback_arrives_whole(tmp_path):
   err = _stderr(tmp_path, [], 'raise TypeError("a bug")', code=1)
   assert err.startswith('Traceback')
   assert err.endswith('TypeError: a bug\n')
+
+
+def test_the_last_words_of_an_abort_arrive(tmp_path):
+  lines = [f'line {number}\n' for number in range(1000)]
+  end = 'ctypes.CDLL(None).abort()'
+  assert _stderr(tmp_path, lines, end, -signal.SIGABRT) == ''.join(lines)
+
+
+def test_ctrl_c_ends_the_program_and_not_its_last_words(tmp_path):
+  end = """
+import signal
+os.setpgid(0, 0)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.killpg(0, signal.SIGINT)
+os.write(2, b'saved')
+"""
+  assert _stderr(tmp_path, [], end) == 'saved'
