@@ -82,7 +82,8 @@ class Curve(NamedTuple):
   def mean(self, until: float | None = None) -> Measure | None:
     """Returns the mean success over practice: area under the curve by length.
 
-    A method that does not practise stays what it is.
+    Before its first point a curve is as high as there. A method that does not
+    practise stays what it is.
 
     Args:
       until: Episodes; None for all.
@@ -98,7 +99,7 @@ class Curve(NamedTuple):
       return None
     inner = [x for x in self.episodes if x < end]
     heights = np.eye(len(self.rates))
-    x = np.array([*inner, end])
+    x = np.array([0, *inner, end])
     return self._weighted(
       [
         float(np.trapz(np.interp(x, self.episodes, row), x) / end)
@@ -113,19 +114,28 @@ class Curve(NamedTuple):
 def curve(record: records.Record) -> Curve:
   """Returns a trial's curve.
 
+  It is of one policy: where practice is judged by another one than what went
+  before, the curve begins with the first measurement of practice.
+
   Raises:
     ValueError: If it has no measurement of the policy that is judged.
   """
-  found = [
-    (point.episodes, point.seconds, rate)
+  judged = [
+    (point, rate)
     for point in record.points
     if point.phase in _OF_THE_TRAINING and (rate := record.judged(point))
   ]
-  if not found:
+  if not judged:
     raise ValueError(
       f'the record of {record.trial} holds no success of its policy '
       f'{record.headline!r}; delete it, and run awopt-report again.'
     )
+  kind = record.judged_kind(judged[-1][0])
+  found = [
+    (point.episodes, point.seconds, rate)
+    for point, rate in judged
+    if record.judged_kind(point) == kind
+  ]
   return Curve(*map(tuple, zip(*found, strict=True)))
 
 

@@ -82,9 +82,9 @@ def make_record():
     ('offline', 0.2),
     ('end', 0.8),
     ('gain', 0.8 - 0.2),
-    # (1000 * (.2 + .4) / 2 + 2000 * (.4 + .8) / 2) / 3000.
-    ('mean', (300 + 1200) / 3000),
-    ('early', 0.3),
+    # Of CEM alone: (1000 * .4 + 2000 * (.4 + .8) / 2) / 3000.
+    ('mean', (400 + 1200) / 3000),
+    ('early', 0.4),
     ('unseen', 0.5),
   ],
 )
@@ -100,7 +100,23 @@ def test_what_was_not_measured_is_none(name):
 
 
 def test_the_curve_has_no_measurement_of_after_the_training():
-  assert measures.curve(make_record()).episodes == (0, 1000, 3000)
+  assert measures.curve(make_record()).episodes == (1000, 3000)
+
+
+def test_a_curve_is_of_one_policy():
+  # CEM before practice too, whose rate then counts: as for QT-Opt.
+  record = fakes.make_record(
+    points=(point('pretrain', 0, 2), point('end', 1000, 4))
+  )
+  assert measures.curve(record).episodes == (0, 1000)
+  assert measures.MEASURES['mean'](record).value == pytest.approx(0.3)
+
+
+def test_before_its_first_point_a_curve_is_level():
+  late = measures.Curve((10, 30), (1.0, 2.0), (Rate(2, 4), Rate(4, 4)))
+  # (10 * .5 + 20 * (.5 + 1) / 2) / 30; the first point lies behind 5.
+  assert late.mean().value == pytest.approx(20 / 30)
+  assert late.mean(5).value == pytest.approx(0.5)
 
 
 def test_a_record_without_its_headline_is_refused():
