@@ -121,11 +121,7 @@ class Runner:
 
   def _begin(self, planned: planning.Planned, core: int) -> None:
     trial = planned.trial
-    if identity_lib.of(trial) != planned.identity:
-      raise ValueError(
-        f'code or settings of {trial.name} have changed since this command '
-        'began; start it again.'
-      )
+    _check_unchanged(planned)
     folder = trial_folder.TrialFolder(self._root_dir, trial.name)
     if folder.has_ended:
       self._conclude(planned, folder)
@@ -174,6 +170,7 @@ class Runner:
       self._drop(job, files.first_line(error))
       return
     if command:
+      _check_unchanged(job.planned)
       job.process = self._start(command, job.folder, job.core)
       return
     self._jobs.remove(job)
@@ -250,6 +247,14 @@ def cores(jobs: int | None) -> list[int]:
       f'--jobs must be in 1..{len(found)}, a core for each trial, got {jobs}.'
     )
   return found[:jobs]
+
+
+def _check_unchanged(planned: planning.Planned) -> None:
+  if identity_lib.of(planned.trial) != planned.identity:
+    raise ValueError(
+      f'code or settings of {planned.trial.name} have changed since this '
+      'command began; start it again.'
+    )
 
 
 def _reason(code: int, log: str) -> str:

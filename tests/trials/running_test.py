@@ -202,6 +202,21 @@ def test_code_that_changed_on_the_way_ends_the_command(tmp_path, programs):
   assert programs['started'] == []
 
 
+def test_code_that_changed_in_a_training_evaluates_nothing(
+  run, monkeypatch, tmp_path
+):
+  trial = fakes.make_trial(
+    evaluation=suite.Evaluation(["make.world = 'real'"], 4)
+  )
+  before = identity.of(trial)
+  found = iter((before, before))
+  monkeypatch.setattr(identity, 'of', lambda trial: next(found, fakes.IDENTITY))
+  monkeypatch.setattr(commands, 'evaluation', lambda *_: ['unused'])
+  with pytest.raises(ValueError, match='have changed .* start it again'):
+    run([trial])
+  assert not records.read_all(str(tmp_path / 'records'))
+
+
 def test_what_takes_room_goes_once_it_is_recorded(run, tmp_path, programs):
   trial = fakes.make_trial()
   folder = _folder(tmp_path, trial)

@@ -21,6 +21,7 @@ _PLURALS = {
   judging.Verdict.UNKNOWN: 'cannot be told',
   judging.Verdict.NOT_RUN: 'were not run',
 }
+_ONE_SEED = ' (of one seed, the interval is of its episodes alone)'
 _SINGULARS = {
   judging.Verdict.UNKNOWN: 'cannot be told',
   judging.Verdict.NOT_RUN: 'was not run',
@@ -80,11 +81,31 @@ def _core_time(found: results.Results) -> str:
 
 
 def _claims(found: results.Results) -> Iterator[blocks.Block]:
-  said = dict(found.notes.claims)
+  said = _said(found)
   yield blocks.Heading(2, "The paper's claims")
   yield blocks.Claims(found.claims, said)
   yield blocks.Heading(2, 'Goals of this implementation')
   yield blocks.Claims(found.must_show, said)
+
+
+def _said(found: results.Results) -> dict[str, str]:
+  """Returns what is said of claims: by people, and where they were swept."""
+  said = dict(found.notes.claims)
+  for one in (*found.claims, *found.must_show):
+    name = one.claim.name
+    swept = [
+      _spaced(sweep.name)
+      for sweep in found.sweeps
+      if name in {part.claim for part in sweep.parts}
+    ]
+    if swept:
+      text = f'Swept below: {", ".join(swept)}.'
+      said[name] = ' '.join(filter(None, (said.get(name), text)))
+  return said
+
+
+def _spaced(name: str) -> str:
+  return name.replace('_', ' ')
 
 
 def _figures(found: results.Results) -> Iterator[blocks.Block]:
@@ -131,7 +152,7 @@ def _caption(table: tables.FigureTable, known: Sequence[budgets.Budget]) -> str:
         f'{budget.at_the_ends} at the ends'
       )
   if counts[0] == 1:
-    text += ' (of one seed, the interval is of its episodes alone)'
+    text += _ONE_SEED
   if table.missing:
     text += f'; not run: {", ".join(table.missing)}'
   paper = table.figure.paper
@@ -172,14 +193,26 @@ def _sweeps(found: Sequence[sweeps.Sweep]) -> Iterator[blocks.Block]:
     return
   yield blocks.Heading(2, 'Sweeps: where else a claim would hold')
   for one in found:
-    yield blocks.Heading(3, f'{one.name.replace("_", " ")}, {one.task}')
+    yield blocks.Heading(3, f'{_spaced(one.name)}, {one.task}')
     labels = list(dict.fromkeys(cell.label for cell in one.cells))
     seeds = sorted({cell.seeds for cell in one.cells})
     yield blocks.Text(
       f'{_many(seeds, "seed")} of each: success over practice, then before it '
-      'and at its end.'
+      f'and at its end{_ONE_SEED if seeds[0] == 1 else ""}.'
     )
     yield blocks.Table(('binding', *labels), tuple(_sweep_rows(one, labels)))
+    if one.parts:
+      yield blocks.Text(
+        'What does not hold above, asked of each value; ✓ where the number '
+        'lies where it must.'
+      )
+      yield blocks.Table(
+        (
+          'binding',
+          *(f'{part.claim}: {part.part.text}' for part in one.parts),
+        ),
+        tuple(_swept_rows(one)),
+      )
 
 
 def _sweep_rows(
@@ -190,6 +223,20 @@ def _sweep_rows(
       cell.label: _cell(cell) for cell in one.cells if cell.binding == binding
     }
     yield f'`{binding}`', *(texts.get(label, '') for label in labels)
+
+
+def _swept_rows(one: sweeps.Sweep) -> Iterator[tuple[str, ...]]:
+  for binding in dict.fromkeys(cell.binding for cell in one.cells):
+    found = [part.results.get(binding) for part in one.parts]
+    yield f'`{binding}`', *(_swept(result) for result in found)
+
+
+def _swept(one: judging.PartResult | None) -> str:
+  if one is None or one.estimate is None:
+    return ''
+  low, high = one.part.within
+  mark = '✓' if low < one.estimate.value < high else '✗'
+  return f'{mark} {formats.result(one)}'
 
 
 def _cell(cell: sweeps.Cell) -> str:

@@ -5,7 +5,15 @@ import math
 from awopt_agent import statistics
 from awopt_agent.trials.evidence import estimates, judging
 
-__all__ = ['difference', 'estimate', 'limits', 'minutes', 'rate', 'result']
+__all__ = [
+  'caveats',
+  'difference',
+  'estimate',
+  'limits',
+  'minutes',
+  'rate',
+  'result',
+]
 
 _NONE = '–'
 
@@ -48,6 +56,17 @@ def result(one: judging.PartResult) -> str:
     return difference(found)
   low, high = (min(max(end, 0.0), 1.0) for end in found.interval)
   return estimate(found._replace(interval=statistics.Interval(low, high)))
+
+
+def caveats(one: judging.PartResult) -> str:
+  """Returns what must be known of a part's verdict beside its number."""
+  if one.missing:
+    return f' (not run: {", ".join(one.missing)})'
+  if one.estimate is not None and one.estimate.seeds == 1:
+    return ' (of one seed)'
+  if one.bootstrap not in (None, one.verdict):
+    return f' (bootstrap: {one.bootstrap})'
+  return ''
 
 
 def limits(within: tuple[float, float]) -> str:

@@ -29,7 +29,8 @@ class PartResult(NamedTuple):
     bootstrap: The verdict that a bootstrap over seeds would give; None where
       there is none.
     sides: What is compared, by method: its estimate.
-    missing: What was not run, or must not be compared.
+    missing: What was not run, or must not be compared. Where only some seeds
+      were not run there is an estimate nevertheless.
   """
 
   part: claims.Part
@@ -80,16 +81,16 @@ def judge_part(part: claims.Part, found: lookup.Lookup) -> PartResult:
   terms = _terms(part, found)
   estimate = estimates.estimate(terms)
   verdict = _verdict(estimate.interval, part.within)
+  bootstrap = _verdict(estimates.bootstrap(terms), part.within)
+  sides = tuple(_rates(part, found))
+  if lacking := _lacking(part, found):
+    return PartResult(
+      part, Verdict.NOT_RUN, estimate, sides=sides, missing=lacking
+    )
   if estimate.seeds == 1:
     # Nothing is known about other seeds.
-    verdict = Verdict.UNKNOWN
-  return PartResult(
-    part,
-    verdict,
-    estimate,
-    _verdict(estimates.bootstrap(terms), part.within),
-    tuple(_rates(part, found)),
-  )
+    return PartResult(part, Verdict.UNKNOWN, estimate, sides=sides)
+  return PartResult(part, verdict, estimate, bootstrap, sides)
 
 
 def _judge_deviation(part: claims.Part, found: lookup.Lookup) -> PartResult:
@@ -103,8 +104,15 @@ def _judge_deviation(part: claims.Part, found: lookup.Lookup) -> PartResult:
     )
     return PartResult(part, Verdict.NOT_RUN, missing=names)
   estimate = estimates.deviation_between_seeds(groups)
+  lacking = _lacking(part, found)
   verdict = _verdict(estimate.interval, part.within)
-  return PartResult(part, verdict, estimate, sides=tuple(_rates(part, found)))
+  return PartResult(
+    part,
+    Verdict.NOT_RUN if lacking else verdict,
+    estimate,
+    sides=tuple(_rates(part, found)),
+    missing=lacking,
+  )
 
 
 def _sides(part: claims.Part) -> list[claims.Side]:
@@ -125,6 +133,16 @@ def _missing(part: claims.Part, found: lookup.Lookup) -> tuple[str, ...]:
     if reason := found.mixture(grid, variants):
       names.append(reason)
   return tuple(names)
+
+
+def _lacking(part: claims.Part, found: lookup.Lookup) -> tuple[str, ...]:
+  """Names the trials of a part that have no record, where others have one."""
+  return tuple(
+    name
+    for side in _sides(part)
+    for grid in side.grids
+    for name in found.lacking(grid, side.variant)
+  )
 
 
 def _terms(part: claims.Part, found: lookup.Lookup) -> Sequence[estimates.Term]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from awopt_agent import statistics
-from awopt_agent.trials import records
+from awopt_agent.trials import records, suite
 from awopt_agent.trials.evidence import estimates, measures, mixing
 
 __all__ = ['Lookup']
@@ -12,12 +12,18 @@ __all__ = ['Lookup']
 class Lookup:
   """Finds what was measured."""
 
-  def __init__(self, found: Iterable[records.Record]):
+  def __init__(
+    self,
+    found: Iterable[records.Record],
+    wanted: Iterable[suite.Trial] = (),
+  ):
     """Sorts records.
 
     Args:
       found: Of any trials, each once.
+      wanted: What was to be run.
     """
+    self._wanted = list(wanted)
     self._records: dict[tuple[str, str], list[records.Record]] = {}
     for record in found:
       key = record.grid, record.variant
@@ -32,6 +38,16 @@ class Lookup:
     """Returns the records of a method in a setting, by seed."""
     found = self._records.get((grid, variant), [])
     return sorted(found, key=lambda record: record.seed)
+
+  def lacking(self, grid: str, variant: str) -> list[str]:
+    """Returns the names of a method's trials that have no record yet."""
+    ran = {record.seed for record in self.seeds(grid, variant)}
+    return [
+      trial.name
+      for trial in self._wanted
+      if (trial.grid, trial.variant) == (grid, variant)
+      and trial.seed not in ran
+    ]
 
   def typical(self, grid: str) -> records.Record | None:
     """Returns a record of a setting, of AW-Opt if it was run there."""
@@ -63,8 +79,10 @@ class Lookup:
 
     Returns:
       With its interval in [0, 1], or in [-1, 1] for a gain; None if something
-      was not measured.
+      was not measured, or if its seeds must not be compared.
     """
+    if any(self.mixture(grid, [variant]) for grid in grids):
+      return None
     terms = [
       estimates.Term(1 / len(grids), self.measured(grid, variant, measure))
       for grid in grids

@@ -76,10 +76,11 @@ def _claim(one: judging.ClaimResult) -> tuple[str, ...]:
 def _part(one: judging.PartResult) -> str:
   if one.estimate is None:
     return f'{one.part.text}: not run ({", ".join(one.missing)})'
-  text = f'{one.part.text}: {formats.result(one)}, {one.verdict}'
-  if one.bootstrap not in (None, one.verdict):
-    text += f' (bootstrap: {one.bootstrap})'
-  return text
+  must = formats.limits(one.part.within)
+  return (
+    f'{one.part.text}: {formats.result(one)}, must be {must}, {one.verdict}'
+    f'{formats.caveats(one)}'
+  )
 
 
 def _notes(block: blocks_lib.Claims) -> Iterator[str]:

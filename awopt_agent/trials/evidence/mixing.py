@@ -25,6 +25,10 @@ def mixture(found: Sequence[records.Record]) -> str | None:
       return f'{names} are of different code or demonstrations'
     if one.variant == other.variant and one.settings != other.settings:
       return f'{names} have different settings'
+    for library in sorted(one.versions.keys() & other.versions.keys()):
+      old, new = one.versions[library], other.versions[library]
+      if old != new:
+        return f'{names} are of {library} {old} and {new}'
   variants = {record.variant: record for record in found}.values()
   may_differ = set(_bound_by_variants(variants))
   for one, other in itertools.pairwise(variants):

@@ -147,8 +147,7 @@ def _part(one: judging.PartResult) -> str:
     return f'<p class="part {tone}">{text}: not run ({missing})</p>'
   must = formats.limits(one.part.within)
   text += f': <b>{formats.result(one)}</b>, must be {must}'
-  if one.bootstrap not in (None, one.verdict):
-    text += f' (bootstrap: {one.bootstrap})'
+  text += formats.caveats(one)
   sides = '; '.join(
     f'{label} {formats.estimate(rate)}' for label, rate in one.sides
   )

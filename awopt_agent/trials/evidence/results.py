@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from awopt_agent.trials import records
+from awopt_agent.trials import records, suite
 from awopt_agent.trials.evidence import (
   bands,
   budgets,
@@ -71,22 +71,24 @@ def gather(records_folder: str) -> Results:
   Raises:
     ValueError: If a record or the notes are none.
   """
-  found = lookup.Lookup(records.read_all(records_folder))
   suites = costs.suite_names()
+  found = lookup.Lookup(records.read_all(records_folder), suite.load(suites))
   names = frozenset(one.name for one in (*claims.CLAIMS, *claims.MUST_SHOW))
   beside = os.path.dirname(os.path.abspath(records_folder))
   panels = _panels(found)
+  ours = tuple(judging.judge(one, found) for one in claims.MUST_SHOW)
+  papers = tuple(judging.judge(one, found) for one in claims.CLAIMS)
   shown = {one.table.figure.title for one in panels}
   return Results(
     records=tuple(found.all),
-    claims=tuple(judging.judge(one, found) for one in claims.CLAIMS),
-    must_show=tuple(judging.judge(one, found) for one in claims.MUST_SHOW),
+    claims=papers,
+    must_show=ours,
     panels=panels,
     not_run=tuple(
       one.title for one in figures.FIGURES if one.title not in shown
     ),
     worlds=tuple(tables.world_tables(found)),
-    sweeps=tuple(sweeps.sweeps(suites, found)),
+    sweeps=tuple(sweeps.sweeps(suites, found, (*papers, *ours))),
     budgets=tuple(budgets.budgets(found, _settings())),
     costs=tuple(one for one in costs.costs(found.all, suites) if one.done),
     notes=notes.read(os.path.join(beside, notes.FILE), names),

@@ -1,16 +1,24 @@
 """Where else a claim would hold: the success of methods over a swept number."""
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from awopt_agent.trials import suite
-from awopt_agent.trials.evidence import estimates, figures, lookup
+from awopt_agent.trials.evidence import (
+  claims,
+  estimates,
+  figures,
+  judging,
+  lookup,
+)
 
-__all__ = ['Cell', 'Sweep', 'sweeps']
+__all__ = ['Cell', 'Sweep', 'SweptPart', 'sweeps']
 
 _PREFIX = 'sweep_'
 # A sweep may have a cell that changes nothing, to compare with.
 _UNCHANGED = 'unchanged'
+_ASKED = (judging.Verdict.FAILS, judging.Verdict.UNKNOWN)
 
 
 class Cell(NamedTuple):
@@ -33,36 +41,71 @@ class Cell(NamedTuple):
   end: estimates.Estimate | None
 
 
+class SweptPart(NamedTuple):
+  """A part of a claim that does not hold, or cannot be told, over a sweep.
+
+  Attributes:
+    claim: The claim's name.
+    part: Of the claim, in its own settings.
+    results: By the value's binding, what came of it there.
+  """
+
+  claim: str
+  part: claims.Part
+  results: dict[str, judging.PartResult]
+
+
 class Sweep(NamedTuple):
-  """Cells of one suite, methods in turn at each value."""
+  """Cells of one suite, methods in turn at each value, and claims over them."""
 
   name: str
   task: str
   cells: tuple[Cell, ...]
+  parts: tuple[SweptPart, ...]
 
 
-def sweeps(names: Iterable[str], found: lookup.Lookup) -> list[Sweep]:
+def sweeps(
+  names: Iterable[str],
+  found: lookup.Lookup,
+  judged: Sequence[judging.ClaimResult] = (),
+) -> list[Sweep]:
   """Returns what suites of sweeps found.
 
   Args:
     names: Of suites; others than sweeps are passed over.
     found: The records.
+    judged: Claims; their parts that do not hold are asked of each value.
 
   Raises:
     ValueError: If there is no such suite.
   """
+  asked = [
+    (claim.claim.name, one.part)
+    for claim in judged
+    for one in claim.parts
+    if one.verdict in _ASKED
+  ]
   made = []
   for name in names:
     if name.startswith(_PREFIX):
       trials = suite.load([name])
       cells = tuple(_cells(trials, found))
+      parts = (_swept(claim, part, trials, found) for claim, part in asked)
       if cells:
-        task = trials[0].task
-        made.append(Sweep(name.removeprefix(_PREFIX), task, cells))
+        made.append(
+          Sweep(
+            name.removeprefix(_PREFIX),
+            trials[0].task,
+            cells,
+            tuple(one for one in parts if one.results),
+          )
+        )
   return made
 
 
-def _cells(trials: Iterable[suite.Trial], found: lookup.Lookup):
+def _cells(
+  trials: Iterable[suite.Trial], found: lookup.Lookup
+) -> Iterator[Cell]:
   for grid, variant, binding in dict.fromkeys(
     (trial.grid, trial.variant, _binding(trial)) for trial in trials
   ):
@@ -77,6 +120,28 @@ def _cells(trials: Iterable[suite.Trial], found: lookup.Lookup):
           for measure in ('offline', 'mean', 'end')
         ),
       )
+
+
+def _swept(
+  claim: str,
+  part: claims.Part,
+  trials: Iterable[suite.Trial],
+  found: lookup.Lookup,
+) -> SweptPart:
+  results = {}
+  for grid, binding in dict.fromkeys((t.grid, _binding(t)) for t in trials):
+    if any(grid.startswith(f'{name}_') for name in part.left.grids):
+      one = judging.judge_part(_moved(part, grid), found)
+      if one.estimate is not None:
+        results[binding] = one
+  return SweptPart(claim, part, results)
+
+
+def _moved(part: claims.Part, grid: str) -> claims.Part:
+  """Returns a part of a claim, asked in another setting."""
+  left = dataclasses.replace(part.left, grids=(grid,))
+  right = part.right and dataclasses.replace(part.right, grids=(grid,))
+  return dataclasses.replace(part, left=left, right=right)
 
 
 def _binding(trial: suite.Trial) -> str:

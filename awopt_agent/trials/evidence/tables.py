@@ -131,6 +131,8 @@ def _row(figure: figures.Figure, variant: str, found: lookup.Lookup) -> Row:
 
 
 def _world_rows(table: figures.WorldTable, found: lookup.Lookup):
+  if found.mixture(table.grid, table.variants):
+    return
   for variant, paper in zip(table.variants, table.paper, strict=True):
     seeds = found.seeds(table.grid, variant)
     if seeds:

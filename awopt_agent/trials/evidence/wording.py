@@ -24,9 +24,10 @@ CURVES = (
   'Lines are means over seeds, bands their 90% intervals; points left of the '
   'rule are before practice. "First 1,000" and "practice" are mean success '
   'over the first 1,000 episodes of practice, and over all of it. AW-Opt and '
-  'its relatives are judged by their actor before practice and by CEM from then '
-  'on (see below), so their success falls between the two; their lines begin '
-  'with the first measurement of practice, which counts from its beginning.'
+  'its relatives are judged by their actor before practice and by CEM from '
+  'then on (see below), so their success falls between the two; their lines '
+  'begin with the first measurement of practice, which counts from its '
+  'beginning.'
 )
 WORLDS = (
   'Offline: the same attempts of a poor expert at Task 1, with and without its '
@@ -59,9 +60,9 @@ JUDGED = (
   "A trial is judged by one policy at a time: before practice by the actor's "
   'mode (by CEM where no actor learns), once it practises by its headline, '
   "which is CEM with the actor's candidate, CEM, or the actor, as the README "
-  'lists. Times are of one core, evaluations included, by the clock: other work '
-  'ran beside many trials, so they say what a trial took here, not which method '
-  'is quicker.'
+  'lists. Times are of one core, evaluations included, by the clock: other '
+  'work ran beside many trials, so they say what a trial took here, not which '
+  'method is quicker.'
 )
 SHARED_TRIALS = (
   'Suites share trials, so the sum of this table is more than what was run'

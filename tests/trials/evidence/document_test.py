@@ -113,6 +113,25 @@ def test_a_sweep_has_a_row_a_value_and_a_column_a_method(tmp_path):
   assert table.rows[0][1].endswith('; .20 to .60')
 
 
+def test_a_claim_that_fails_is_asked_of_a_sweep(tmp_path):
+  base = [
+    made_up.method('compostables', variant, [(0, 0.5)] * 3)
+    for variant in ('qt_opt', 'awac', 'awopt')
+  ]
+  cell = made_up.method(
+    'compostables_temperature_0.5', 'awac', [(0, 0.02)], episodes=2000
+  )
+  found = compose(tmp_path, *base, cell)
+  # Claim 10 wants AWAC at about 0.
+  assert of(blocks.Claims, found)[0].notes['10'] == 'Swept below: temperature.'
+  place = found.index(blocks.Heading(3, 'temperature, compostables'))
+  table = found[place + 4]
+  assert table.header == ('binding', '10: AWAC ends at about 0')
+  ((binding, result),) = table.rows
+  assert binding == '`ActorConfig.temperature = 0.5`'
+  assert result.startswith('✓ .02 [')
+
+
 def test_commits_and_changes_are_named(tmp_path):
   one, two = two_methods()
   dirty = made_up.method(

@@ -1,6 +1,7 @@
 import pytest
 
-from awopt_agent.trials.evidence import claims, judging
+from awopt_agent.trials.evidence import claims, judging, lookup
+from tests.trials import fakes
 from tests.trials.evidence import made_up
 
 Verdict = judging.Verdict
@@ -58,7 +59,25 @@ def test_the_bootstraps_verdict_stands_beside():
 
 def test_one_seed_cannot_tell():
   one = made_up.method('bowl', 'awopt', [(0.9, 0.9)])
-  assert judge(part(side('awopt')), one).verdict is Verdict.UNKNOWN
+  found = judge(part(side('awopt')), one)
+  # Nor can a bootstrap, which draws that seed again and again.
+  assert (found.verdict, found.bootstrap) == (Verdict.UNKNOWN, None)
+
+
+def test_a_seed_that_was_not_run_leaves_the_claim_open():
+  wanted = [fakes.make_trial(seed=seed) for seed in range(4)]
+  records = level('awopt', 0.8)
+  found = judging.judge_part(
+    part(side('awopt')), lookup.Lookup(records, wanted)
+  )
+  assert found.verdict is Verdict.NOT_RUN
+  assert found.missing == ('bowl/awopt/3',)
+  # What is known is told.
+  assert found.estimate.value == pytest.approx(0.8, abs=1e-3)
+  whole = judging.judge_part(
+    part(side('awopt')), lookup.Lookup(records, wanted[:3])
+  )
+  assert whole.verdict is Verdict.HOLDS
 
 
 def test_what_was_not_run_is_named():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from tests.trials import fakes
@@ -67,3 +69,10 @@ def test_a_mixture_is_looked_for_among_the_methods_compared():
   )
   assert 'different code' in found.mixture('bowl', ('awopt', 'awac'))
   assert found.mixture('bowl', ('awopt', 'bc')) is None
+
+
+def test_seeds_of_other_code_have_no_common_rate():
+  one = made_up.method('bowl', 'awopt', [(0.1, 0.8), (0.1, 0.8)])
+  mixed = [one[0], dataclasses.replace(one[1], sources='other')]
+  assert made_up.found(one).rate(('bowl',), 'awopt', 'end') is not None
+  assert made_up.found(mixed).rate(('bowl',), 'awopt', 'end') is None

@@ -25,7 +25,7 @@ def test_a_claim_is_a_row_with_its_parts():
   text = render(blocks_test.make_claims())
   # .85 - .15, two seeds each.
   assert '| 1 | AW-Opt wins | .9 and .1 | a: +.70 [' in text
-  assert '(.85 - .15), holds | **holds** |' in text
+  assert '(.85 - .15), must be above 0, holds | **holds** |' in text
   assert '| 2 | all win |  | b: not run (bowl/bc) | **not run** |' in text
 
 

@@ -26,6 +26,19 @@ def test_seeds_of_other_settings_are_named():
   )
 
 
+def test_other_libraries_are_named():
+  found = [
+    fakes.make_record(versions={'tensorflow': '2.15.1'}),
+    # What a peer alone has is no difference.
+    fakes.make_record(versions={'tensorflow': '2.15.1', 'torch': '2.9.1'}),
+    fakes.make_record(seed=1, versions={'tensorflow': '2.16.0'}),
+  ]
+  assert mixing.mixture(found[:2]) is None
+  assert mixing.mixture(found) == (
+    'bowl/awopt/0 and bowl/awopt/1 are of tensorflow 2.15.1 and 2.16.0'
+  )
+
+
 def test_methods_of_another_budget_are_named():
   found = [
     fakes.make_record(config='TrainConfig.practice_episodes = 1\n'),

@@ -1,7 +1,7 @@
 import pytest
 
 from awopt_agent.trials import suite
-from awopt_agent.trials.evidence import sweeps
+from awopt_agent.trials.evidence import claims, judging, sweeps
 from tests.trials.evidence import made_up
 
 
@@ -21,6 +21,42 @@ def test_a_cell_is_a_method_at_a_value():
   assert cell.seeds == 1
   values = (cell.offline.value, cell.mean.value, cell.end.value)
   assert values == pytest.approx((0.2, 0.4, 0.6))
+
+
+def claim(name, left, right):
+  sides = (
+    claims.Side(variant, 'end', ('compostables',)) for variant in (left, right)
+  )
+  return claims.Claim(name, '', '', (claims.Part(f'{name} holds', *sides),))
+
+
+def test_what_does_not_hold_is_asked_of_each_value():
+  asked = [claim('a', 'awac', 'awopt'), claim('b', 'awopt', 'awac')]
+  cells = [
+    made_up.method(f'compostables_temperature_{value}', variant, [(0, end)])
+    for value, awac, awopt in ((0.01, 0.2, 0.6), (2.0, 0.5, 0.1))
+    for variant, end in (('awac', awac), ('awopt', awopt))
+  ]
+  found = made_up.found(
+    made_up.method('compostables', 'awopt', [(0, 0.8), (0, 0.81)]),
+    made_up.method('compostables', 'awac', [(0, 0.4), (0, 0.41)]),
+    *cells,
+  )
+  judged = [judging.judge(one, found) for one in asked]
+  (one,) = sweeps.sweeps(['sweep_temperature'], found, judged)
+  # The other claim holds.
+  assert [part.claim for part in one.parts] == ['a']
+  values = {
+    binding: result.estimate.value
+    for binding, result in one.parts[0].results.items()
+  }
+  assert values == pytest.approx(
+    {
+      'ActorConfig.temperature = 0.01': -0.4,
+      'ActorConfig.temperature = 2.0': 0.4,
+    },
+    abs=1e-3,
+  )
 
 
 def test_a_sweep_that_was_not_run_is_left_out():

@@ -62,5 +62,13 @@ def test_table_1_has_the_end_of_what_practises():
   assert row.unseen is None
 
 
+def test_table_1_compares_no_methods_of_other_code():
+  found = made_up.found(
+    made_up.method('compostables', 'awopt', [(0.1, 0.8)]),
+    made_up.method('compostables', 'awac', [(0.1, 0.8)], sources='other'),
+  )
+  assert tables.world_tables(found) == []
+
+
 def test_without_records_there_is_no_table_1():
   assert tables.world_tables(made_up.found()) == []
