@@ -130,11 +130,20 @@ def _figure(
   yield blocks.Picture(table.figure.name, one.svgs, title)
   yield blocks.Text(caption)
   yield blocks.Table(
-    ('method', 'offline', 'first 1,000', 'practice', 'end', 'a trial'),
+    (
+      'method',
+      'offline',
+      'first 1,000',
+      'practice',
+      'end',
+      'learner steps',
+      'a trial',
+    ),
     tuple(
       (
         row.label,
         *(formats.estimate(rate) for rate in row.rates.values()),
+        f'{row.learner_steps:,.0f}',
         formats.minutes(row.minutes),
       )
       for row in table.rows
@@ -172,7 +181,15 @@ def _worlds(found: Sequence[tables.WorldTable]) -> Iterator[blocks.Block]:
   yield blocks.Heading(2, 'Table 1: in a world that training never saw')
   yield blocks.Text(wording.WORLDS)
   yield blocks.Table(
-    ('learnt from', 'method', 'seeds', 'own world', 'unseen', 'paper, real'),
+    (
+      'learnt from',
+      'method',
+      'seeds',
+      'own world',
+      'unseen',
+      'paper, real',
+      'its other policies, own world',
+    ),
     tuple(
       (
         table.title,
@@ -181,11 +198,16 @@ def _worlds(found: Sequence[tables.WorldTable]) -> Iterator[blocks.Block]:
         formats.estimate(row.own),
         formats.estimate(row.unseen),
         row.paper,
+        _others(row.others),
       )
       for table in found
       for row in table.rows
     ),
   )
+
+
+def _others(found: dict[str, float]) -> str:
+  return ', '.join(f'`{kind}` {formats.rate(x)}' for kind, x in found.items())
 
 
 def _sweeps(found: Sequence[sweeps.Sweep]) -> Iterator[blocks.Block]:

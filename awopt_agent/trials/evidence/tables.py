@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from awopt_agent.trials import records
 from awopt_agent.trials.evidence import estimates, figures, lookup
 
 __all__ = [
@@ -25,6 +26,7 @@ class Row(NamedTuple):
     rates: Of `offline`, `early`, `mean` and `end`, its mean over seeds, or
       None.
     minutes: Of a trial, on one core, on average.
+    learner_steps: Of a trial, on average.
   """
 
   label: str
@@ -32,6 +34,7 @@ class Row(NamedTuple):
   seeds: int
   rates: dict[str, estimates.Estimate | None]
   minutes: float
+  learner_steps: float
 
 
 class FigureTable(NamedTuple):
@@ -59,6 +62,8 @@ class WorldRow(NamedTuple):
     paper: The paper's number, in its real world.
     own: Success in the world of the training.
     unseen: In a world that training never saw.
+    others: Success of its other policies in the training's world, by kind, on
+      average over seeds.
   """
 
   label: str
@@ -66,6 +71,7 @@ class WorldRow(NamedTuple):
   paper: str
   own: estimates.Estimate | None
   unseen: estimates.Estimate | None
+  others: dict[str, float]
 
 
 class WorldTable(NamedTuple):
@@ -127,6 +133,7 @@ def _row(figure: figures.Figure, variant: str, found: lookup.Lookup) -> Row:
       for measure in _MEASURES
     },
     minutes=_mean([record.seconds for record in seeds]) / 60,
+    learner_steps=_mean([record.points[-1].learner_step for record in seeds]),
   )
 
 
@@ -140,7 +147,25 @@ def _world_rows(table: figures.WorldTable, found: lookup.Lookup):
         found.rate((table.grid,), variant, measure)
         for measure in (table.measure, 'unseen')
       )
-      yield WorldRow(figures.label(variant), len(seeds), paper, own, unseen)
+      yield WorldRow(
+        figures.label(variant),
+        len(seeds),
+        paper,
+        own,
+        unseen,
+        _others(seeds),
+      )
+
+
+def _others(seeds: Sequence[records.Record]) -> dict[str, float]:
+  """Returns the success of policies that are not judged, at the end."""
+  found: dict[str, list[float]] = {}
+  for record in seeds:
+    last = next(one for one in record.points if one.phase == 'end')
+    for kind, rate in last.success.items():
+      if kind != record.judged_kind(last):
+        found.setdefault(kind, []).append(rate.rate)
+  return {kind: _mean(rates) for kind, rates in found.items()}
 
 
 def _mean(values: Sequence[float]) -> float:

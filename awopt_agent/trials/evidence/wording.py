@@ -32,7 +32,9 @@ CURVES = (
 WORLDS = (
   'Offline: the same attempts of a poor expert at Task 1, with and without its '
   'failures; nothing is practised. "Unseen" is the world `real`, in which '
-  "nothing was learnt, in place of the paper's real robot."
+  "nothing was learnt, in place of the paper's real robot. What is learnt "
+  'offline is judged by the actor where there is one; what CEM makes of the '
+  'same critic stands in the last column.'
 )
 RULE = (
   'What each claim means in numbers was written down before its trials: it is '

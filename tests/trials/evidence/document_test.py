@@ -55,7 +55,8 @@ def test_a_figure_has_its_picture_its_caption_and_its_table(tmp_path):
   assert [row[0] for row in table.rows] == ['QT-Opt', 'AWAC']
   # The mean of .5 and .6 at the end; two minutes a trial.
   assert table.rows[0][4].startswith('.55 [')
-  assert table.rows[0][5] == '2.0 min'
+  # 100 before practice, and one each episode.
+  assert table.rows[0][5:] == ('2,100', '2.0 min')
 
 
 def test_one_seed_is_called_that_and_methods_not_run_are_named(tmp_path):

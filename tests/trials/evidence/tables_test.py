@@ -54,6 +54,20 @@ def test_table_1_has_both_worlds_and_the_papers_number():
   assert (row.own.value, row.unseen.value) == pytest.approx((0.5, 0.3))
 
 
+def test_table_1_tells_of_the_policies_that_are_not_judged():
+  both = made_up.rate(0.5) | {'actor': made_up.rate(0.2)['cem']}
+  points = (
+    fakes.make_point('pretrain', success=made_up.rate(0.5)),
+    fakes.make_point('end', success=both),
+  )
+  found = made_up.method('positives', 'awopt', [(0.5, 0.5)], episodes=0)
+  (record,) = found
+  record = dataclasses.replace(record, points=points)
+  (table,) = tables.world_tables(made_up.found([record]))
+  # Where an actor learns it is judged before practice.
+  assert table.rows[0].others == {'cem': 0.5}
+
+
 def test_table_1_has_the_end_of_what_practises():
   found = made_up.found(made_up.method('compostables', 'awopt', [(0.1, 0.8)]))
   (table,) = tables.world_tables(found)
