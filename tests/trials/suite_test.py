@@ -158,7 +158,9 @@ def test_the_smoke_suite_has_every_variant(write):
   assert variants <= {trial.variant for trial in suite.load(['smoke'])}
 
 
-def test_state_suites_have_three_seeds(write):
-  trials = suite.load(['state'])
-  assert {trial.seed for trial in trials} == {0, 1, 2}
-  assert len(trials) == 3 * len({(t.grid, t.variant) for t in trials})
+def test_state_suites_have_three_seeds_or_more():
+  seeds = {}
+  for trial in suite.load(['state']):
+    seeds.setdefault((trial.grid, trial.variant), []).append(trial.seed)
+  for name, found in seeds.items():
+    assert sorted(found) == list(range(max(3, len(found)))), name
