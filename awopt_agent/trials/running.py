@@ -228,8 +228,10 @@ class Runner:
         time.sleep(_LOOK_EVERY_S)
       job.process.kill()
       job.process.wait()
+    # A disk that is full ends the first note; by then all have saved.
+    stopped, self._jobs = self._jobs, []
+    for job in stopped:
       job.folder.pause()
-    self._jobs.clear()
 
 
 def cores(jobs: int | None) -> list[int]:
