@@ -86,20 +86,14 @@ def sweeps(
     if one.verdict in _ASKED
   ]
   made = []
-  for name in names:
-    if name.startswith(_PREFIX):
-      trials = suite.load([name])
-      cells = tuple(_cells(trials, found))
-      parts = (_swept(claim, part, trials, found) for claim, part in asked)
-      if cells:
-        made.append(
-          Sweep(
-            name.removeprefix(_PREFIX),
-            trials[0].task,
-            cells,
-            tuple(one for one in parts if one.results),
-          )
-        )
+  for suite_name in names:
+    if not suite_name.startswith(_PREFIX):
+      continue
+    name, trials = suite_name.removeprefix(_PREFIX), suite.load([suite_name])
+    if cells := tuple(_cells(trials, found)):
+      parts = (_swept(name, *one, trials, found) for one in asked)
+      swept = tuple(one for one in parts if one.results)
+      made.append(Sweep(name, trials[0].task, cells, swept))
   return made
 
 
@@ -123,6 +117,7 @@ def _cells(
 
 
 def _swept(
+  name: str,
   claim: str,
   part: claims.Part,
   trials: Iterable[suite.Trial],
@@ -130,7 +125,7 @@ def _swept(
 ) -> SweptPart:
   results = {}
   for grid, binding in dict.fromkeys((t.grid, _binding(t)) for t in trials):
-    if any(grid.startswith(f'{name}_') for name in part.left.grids):
+    if grid.partition(f'_{name}_')[0] in part.left.grids:
       one = judging.judge_part(_moved(part, grid), found)
       if one.estimate is not None:
         results[binding] = one

@@ -59,14 +59,37 @@ def test_what_does_not_hold_is_asked_of_each_value():
   )
 
 
+def test_a_value_is_asked_of_claims_on_its_own_setting_alone():
+  parts = tuple(
+    claims.Part('near 0', claims.Side('awac', 'offline', (grid,)))
+    for grid in ('positives', 'positives_and_negatives')
+  )
+  claim_of_both = claims.Claim('c', '', '', parts)
+  found = made_up.found(
+    *(
+      made_up.method(grid, 'awac', [(0, 0)] * 3)
+      for grid in ('positives', 'positives_and_negatives')
+    ),
+    made_up.method('positives_and_negatives_attempts_100', 'awac', [(0, 0)]),
+  )
+  judged = [judging.judge(claim_of_both, found)]
+  (one,) = sweeps.sweeps(['sweep_attempts'], found, judged)
+  assert [part.part for part in one.parts] == [parts[1]]
+
+
 def test_a_sweep_that_was_not_run_is_left_out():
   assert sweeps.sweeps(['sweep_temperature'], made_up.found()) == []
 
 
 def test_each_sweep_has_at_least_eight_values():
-  for name in suite.load(['sweeps']):
-    assert name.grid.startswith('compostables_')
-  for name in ('temperature', 'success_fraction', 'replay_ratio'):
+  names = (
+    'attempts',
+    'demonstrations',
+    'replay_ratio',
+    'success_fraction',
+    'temperature',
+  )
+  for name in names:
     trials = suite.load([f'sweep_{name}'])
     assert len({trial.grid for trial in trials}) >= 8
 
