@@ -14,6 +14,7 @@ PACKAGE = ROOT / 'awopt_agent'
 # Data flows down this list; each imports only from those above it.
 ORDER = (
   'files',
+  'notice_filter',
   'quiet',
   'statistics',
   'structs',
