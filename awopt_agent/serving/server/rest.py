@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -235,27 +235,23 @@ async def _send_refusal(
   # Python's own JSON, for NaN, lets text through that no UTF-8 can hold.
   reason = str(refusal).encode('utf-8', 'backslashreplace').decode()
   body = orjson.dumps({'error': reason})
-  await _start(send, refusal.http_status, _JSON, body, headers)
+  status = refusal.http_status
+  await _send(send, status, _JSON, body, headers, stays_open=closes)
   if closes:
     await incoming.throw_away()
-  await send({'type': 'http.response.body'})
+    await send({'type': 'http.response.body'})
 
 
 async def _send(
-  send: Send, status: int, content_type: bytes, body: bytes
-) -> None:
-  await _start(send, status, content_type, body, [])
-  await send({'type': 'http.response.body'})
-
-
-async def _start(
   send: Send,
   status: int,
   content_type: bytes,
   body: bytes,
-  headers: list[tuple[bytes, bytes]],
+  headers: Iterable[tuple[bytes, bytes]] = (),
+  *,
+  stays_open: bool = False,
 ) -> None:
-  """Sends a whole answer, and leaves the connection open."""
+  """Sends a whole answer; one that stays open needs an empty body to end."""
   await send(
     {
       'type': 'http.response.start',
@@ -267,4 +263,6 @@ async def _start(
       ],
     }
   )
-  await send({'type': 'http.response.body', 'body': body, 'more_body': True})
+  await send(
+    {'type': 'http.response.body', 'body': body, 'more_body': stays_open}
+  )
